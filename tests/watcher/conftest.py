@@ -1,0 +1,86 @@
+"""What the watcher's tests share: a quick clock, a fake bus, a folder that is enrolled at it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fakebus import FakeBus, Inbox
+from scriptedserver import ScriptedServer
+
+from watcher import privatefile, settingsfile
+from watcher.clock import SystemClock
+from watcher.settings import BEARER, Folder
+
+if TYPE_CHECKING:
+    import threading
+
+
+class QuickClock(SystemClock):
+    """The machine's clock with waits a hundred times shorter, and dice that always show 0.5."""
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        return event.wait(timeout_s / 100)
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+@pytest.fixture
+def clock():
+    return QuickClock()
+
+
+@pytest.fixture
+def bus():
+    fake = FakeBus()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def inbox(bus):
+    return Inbox(bus)
+
+
+@pytest.fixture
+def play():
+    """Start a scripted server: `play(script, script, ...)`."""
+    servers = []
+
+    def start(*scripts):
+        servers.append(ScriptedServer(scripts))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "wakebus")
+
+
+@pytest.fixture
+def enrolled(folder, bus):
+    """Write an enrolled folder: `enrolled(beta={"argv": [...]})` gives its settings."""
+
+    def write(url=None, agents=None, **top):
+        privatefile.make_folder(folder.path)
+        privatefile.make_folder(folder.state)
+        agents = {"beta": {}} if agents is None else agents
+        raw = {"url": url or bus.url, "node": "pi", "agents": agents, **top}
+        folder.settings_file.write_text(json.dumps(raw))
+        privatefile.write(folder.node_token_file, "wb_node_secret\n")
+        for name in agents:
+            privatefile.write(folder.header_file(name), f"{BEARER}wb_agent_{name}\n")
+        return settingsfile.load(folder)
+
+    return write

@@ -1,0 +1,109 @@
+"""The auto method: the first way that works, for how long, and why that one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from watcher.methods import auto as auto_module
+from watcher.methods.auto import Auto
+from watcher.methods.base import Outcome, Probe, Wake
+from watcher.settings import AgentSettings, Folder, Settings
+
+ALPHA = AgentSettings("alpha")
+WAKE = Wake("w_1", 1, "alpha", "alpha", "agent:alpha:main", "mail", 1, 0)
+
+
+class FakeMethod:
+    """Works or not, as a test says."""
+
+    def __init__(self, name, outcome=None, *, works=True):
+        self.name = name
+        self.works = works
+        self.outcome = outcome or Outcome("ended")
+        self.probes = 0
+        self.runs = 0
+
+    def probe(self, _agent):
+        self.probes += 1
+        return Probe(self.works, f"{self.name} says {'yes' if self.works else 'no'}")
+
+    def run(self, *_):
+        self.runs += 1
+        return self.outcome
+
+
+@pytest.fixture
+def best():
+    return FakeMethod("best")
+
+
+@pytest.fixture
+def second():
+    return FakeMethod("second")
+
+
+@pytest.fixture
+def auto(best, second, tmp_path):
+    return Auto(Settings(Folder(tmp_path), "http://bus", "n1"), [best, second])
+
+
+def run(auto):
+    return auto.run(WAKE, ALPHA, None, threading.Event())
+
+
+def test_it_takes_the_first_that_works(auto, best, second):
+    assert run(auto) == Outcome("ended")
+    assert auto.choice(ALPHA) == ("best", "best says yes")
+    assert (best.runs, second.probes) == (1, 0)
+
+
+def test_it_says_why_it_did_not_take_the_better_one(auto, best):
+    best.works = False
+    assert auto.choice(ALPHA) == ("second", "second says yes; not best: best says no")
+
+
+def test_it_probes_once_for_each_agent(auto, best):
+    for _ in range(5):
+        run(auto)
+    assert best.probes == 1
+    auto.choice(AgentSettings("beta"))
+    assert best.probes == 2
+
+
+def test_it_looks_again_when_the_chosen_one_started_no_turn(auto, best, second):
+    best.outcome = Outcome("no_turn", "gone")
+    assert run(auto) == Outcome("no_turn", "gone")
+    best.works = False
+    assert run(auto) == Outcome("ended")
+    assert second.runs == 1
+
+
+def test_a_failed_turn_is_no_reason_to_look_again(auto, best):
+    best.outcome = Outcome("failed", "the model")
+    run(auto)
+    run(auto)
+    assert best.probes == 1
+
+
+def test_a_second_best_is_not_for_ever(auto, best, monkeypatch):
+    best.works = False
+    assert auto.choice(ALPHA)[0] == "second"
+    best.works = True
+    assert auto.choice(ALPHA)[0] == "second"
+    now_s = auto_module.time.monotonic()
+    monkeypatch.setattr(
+        auto_module.time, "monotonic", lambda: now_s + auto_module.SECOND_BEST_S + 1
+    )
+    assert auto.choice(ALPHA)[0] == "best"
+
+
+def test_where_none_works_the_best_one_gives_the_reason(auto, best, second):
+    best.works = second.works = False
+    best.outcome = Outcome("no_turn", "no such agent", permanent=True)
+    assert run(auto) == Outcome("no_turn", "no such agent", permanent=True)
+    probe = auto.probe(ALPHA)
+    assert not probe.works
+    assert probe.why == "best: not best: best says no; not second: second says no"
+    assert second.runs == 0

@@ -1,0 +1,128 @@
+"""Calls to the bus: kept connections, answers that are none, tokens that cannot be read."""
+
+from __future__ import annotations
+
+import pytest
+from scriptedserver import RESET, STALL, answer
+
+from watcher import address
+from watcher.bus import Bus, BusError, parse_retry_after
+from watcher.privatefile import LooseFileError
+
+
+@pytest.fixture
+def make_bus():
+    made = []
+
+    def make(url, read_token=lambda: "t", timeout_s=5):
+        made.append(Bus(address.parse(url), read_token, timeout_s=timeout_s))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def kept(body=b"{}"):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def test_one_connection_serves_many_calls(make_bus, bus):
+    ports = set()
+    bus.answers["/api/x"] = lambda request: {"n": len(request.raw)}
+    client = make_bus(bus.url)
+    for _ in range(5):
+        assert client.post("/api/x", {"a": 1}) == {"n": 8}
+        ports |= {connection.sock.getsockname()[1] for connection in client._idle}
+    assert len(ports) == 1
+
+
+@pytest.mark.parametrize("end", [[], [RESET]])
+def test_a_kept_connection_that_died_costs_a_second_try(make_bus, play, end):
+    server = play([kept(b'{"n":1}'), *end], [kept(b'{"n":2}'), STALL])
+    client = make_bus(server.url)
+    assert client.get("/api/x") == {"n": 1}
+    assert client.get("/api/x") == {"n": 2}
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "code"),
+    [
+        ([answer(200, b"<html>hello")], 502, "not_the_bus"),
+        ([answer(200, b"[]")], 502, "not_the_bus"),
+        ([answer(302, b"", Location="http://elsewhere/")], 302, "http_302"),
+        ([answer(404, b"<html>")], 404, "http_404"),
+        ([answer(409, b'{"code":"fenced"}')], 409, "fenced"),
+        ([b"not http at all\r\n\r\n"], 0, "away"),
+        ([RESET], 0, "away"),
+        ([], 0, "away"),
+    ],
+)
+def test_every_kind_of_trouble_is_one_class(make_bus, play, script, status, code):
+    with pytest.raises(BusError) as trouble:
+        make_bus(play(script).url).get("/api/x")
+    assert (trouble.value.status, trouble.value.code) == (status, code)
+
+
+def test_a_silent_bus_is_away_after_the_time_limit(make_bus, play):
+    with pytest.raises(BusError) as trouble:
+        make_bus(play([STALL]).url, timeout_s=0.2).get("/api/x")
+    assert trouble.value.is_passing
+
+
+def test_nobody_there_is_away(make_bus):
+    with pytest.raises(BusError, match=r"no answer from http://127\.0\.0\.1:9/"):
+        make_bus("http://127.0.0.1:9").get("/api/x")
+
+
+def test_a_token_that_others_can_read_is_not_used(make_bus, play):
+    def refuse():
+        raise LooseFileError("run: chmod 600 it")
+
+    server = play([kept()])
+    with pytest.raises(BusError, match="chmod 600") as trouble:
+        make_bus(server.url, refuse).get("/api/x")
+    assert trouble.value.is_about_the_token
+    assert server.heads == []
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7), (" 120 ", 120), ("0", 0), (None, None), ("-1", None), ("1.5", None),
+     ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("٣", None), ("9" * 30, None)],
+)  # fmt: skip
+def test_retry_after_is_whole_seconds(value, seconds):
+    assert parse_retry_after(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [("http://h:1", "/api/x"), ("http://h:1/", "/api/x"), ("https://h/bus/", "/bus/api/x")],
+)
+def test_a_base_url_may_have_a_path(url, target):
+    assert address.parse(url).target("/api/x") == target
+
+
+NO_URLS = (
+    "",
+    "bus:8091",
+    "ftp://h",
+    "http://",
+    "http://h:x",
+    "http://h:99999",
+    "http://u:p@h",
+    "http://h/?a=1",
+    "http://h/#a",
+    "http://[::1",
+)
+
+
+@pytest.mark.parametrize("url", NO_URLS)
+def test_what_is_no_base_url_is_refused(url):
+    with pytest.raises(address.AddressError):
+        address.parse(url)
+
+
+def test_an_address_is_written_back_for_a_reader():
+    assert address.parse("http://[::1]:8091/b").url("/x") == "http://[::1]:8091/b/x"
+    assert address.parse("https://bus.lan:443").url("/x") == "https://bus.lan/x"

@@ -1,0 +1,156 @@
+"""The whole watcher as a process, against a fake bus: from the stream to a program's reply."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from processlist import is_gone
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def start(folder):
+    """Start `bus-watcher run` as a process."""
+    running = []
+
+    def run(**env):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "watcher", "run", "--dir", str(folder.path)],
+            cwd=ROOT,
+            env={**os.environ, **env},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(condition, timeout_s=10):
+    until_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until_s
+        threading.Event().wait(0.01)
+
+
+def stop(process, number=signal.SIGTERM):
+    started = time.monotonic()
+    process.send_signal(number)
+    _, log = process.communicate(timeout=10)
+    return time.monotonic() - started, log
+
+
+def test_it_goes_from_a_wake_to_a_programs_reply(bus, inbox, enrolled, start):
+    enrolled(agents={"beta": {"argv": ["cat"]}})
+    inbox.add("1", text="what is up?")
+    process = start()
+    bus.push_wake("w_1", event_id="1-7")
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    assert bus.states("w_1") == ["received", "admitted", "ended"]
+    assert inbox.settled == [("reply", "m_1.1", "what is up?", None)]
+    admitted = bus.wait_for_call("/api/wakes/w_1", "admitted").json
+    assert (admitted["method"], admitted["turn_id"]) == ("program", "program:w_1")
+    took_s, log = stop(process)
+    assert process.returncode == 0
+    assert took_s < 2
+    assert "what is up?" not in log
+    assert "wb_" not in log
+
+
+def test_it_uses_the_nodes_token_for_wakes_and_the_agents_for_mail(bus, inbox, enrolled, start):
+    enrolled(agents={"beta": {"argv": ["cat"]}})
+    inbox.add("1")
+    start()
+    bus.push_wake("w_1", event_id="1-7")
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    tokens = {request.path: request.headers["Authorization"] for request in bus.requests}
+    assert tokens["/api/stream"] == tokens["/api/wakes/w_1"] == "Bearer wb_node_secret"
+    assert tokens["/api/inbox"] == tokens["/api/messages/m_1.1/reply"] == "Bearer wb_agent_beta"
+
+
+def test_it_tells_the_bus_how_each_agent_is_reached(bus, enrolled, start):
+    enrolled(agents={"beta": {"argv": ["cat"]}, "gone": {"argv": ["no-such-program"]}})
+    start()
+    said = bus.wait_for_call("/api/nodes/self").json
+    assert said["version"]
+    assert said["methods"]["beta"] == {"method": "program", "why": "runs cat for each message"}
+    assert "no-such-program is not an executable" in said["methods"]["gone"]["why"]
+
+
+def test_it_keeps_its_cursor_and_its_instance_over_a_restart(bus, inbox, enrolled, start, folder):
+    enrolled(agents={"beta": {"argv": ["cat"]}})
+    inbox.add("1")
+    process = start()
+    bus.push_wake("w_1", event_id="1-7")
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    stop(process)
+    start()
+    again = bus.wait_for_call("/api/stream", count=2)
+    assert again.headers["Last-Event-ID"] == "1-7"
+    first = bus.wait_for_call("/api/stream")
+    assert again.query["instance"] == first.query["instance"] != ""
+
+
+def test_it_adopts_what_is_open_on_the_bus_when_it_starts(bus, inbox, enrolled, start):
+    enrolled(agents={"beta": {"argv": ["cat"]}})
+    inbox.add("1")
+    bus.wakes = [
+        {"wake_id": "w_1", "generation": 3, "to_agent": "beta", "state": "asked"},
+        {"wake_id": "w_blind", "generation": 3, "to_agent": "beta", "state": "requested"},
+    ]
+    start()
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    assert bus.states("w_blind") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_within_two_seconds_while_a_program_runs(
+    bus, inbox, enrolled, start, tmp_path, number
+):
+    mark = tmp_path / "started"
+    script = f"trap '' TERM; echo $$ > {mark}; while :; do sleep 1; done"
+    enrolled(agents={"beta": {"argv": ["sh", "-c", script]}})
+    inbox.add("1")
+    process = start()
+    bus.push_wake("w_1", event_id="1-7")
+    bus.wait_for_call("/api/wakes/w_1", "admitted")
+    wait_until(lambda: mark.exists() and mark.read_text().strip())
+    took_s, log = stop(process, number)
+    assert took_s < 2, log
+    assert process.returncode == 0
+    assert [entry[:3] for entry in inbox.settled] == [("release", "m_1.1", "silent")]
+    assert bus.states("w_1") == ["received", "admitted"]
+    assert is_gone(int(mark.read_text()))
+
+
+def test_it_stops_within_two_seconds_while_the_bus_is_away(bus, enrolled, start):
+    enrolled(url="http://127.0.0.1:9", agents={})
+    process = start()
+    for line in process.stderr:
+        if "stream_lost" in line:
+            break
+    took_s, _ = stop(process)
+    assert took_s < 2
+    assert process.returncode == 0
+
+
+def test_a_second_watcher_on_the_same_folder_refuses(bus, enrolled, start):
+    enrolled(agents={})
+    start()
+    bus.wait_for_call("/api/stream")
+    second = start()
+    _, complaint = second.communicate(timeout=10)
+    assert second.returncode == 3
+    assert "another watcher runs" in complaint

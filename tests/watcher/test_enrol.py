@@ -1,0 +1,238 @@
+"""Enrolment and the other commands, as a person meets them."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from fakebus import ProblemError
+
+from watcher import cli
+
+GRANT = {
+    "node": "pi",
+    "token": "wb_node_1",
+    "agents": [
+        {
+            "name": "beta",
+            "token": "wb_agent_b",
+            "local_agent": "main",
+            "session_key": "agent:main:main",
+        },
+        {
+            "name": "gamma",
+            "token": "wb_agent_g",
+            "local_agent": "g",
+            "session_key": "agent:g:main",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def grant(bus):
+    """What the bus gives; change it to give something else."""
+    given = json.loads(json.dumps({**GRANT, "url": bus.url}))
+    bus.answers["/api/enrol"] = lambda _: given
+    return given
+
+
+@pytest.fixture
+def run(folder, capsys):
+    """Run a command; gives exit code, output and complaints."""
+
+    def start(command, *words):
+        code = cli.main([command, "--dir", str(folder.path), *words])
+        return (code, *capsys.readouterr())
+
+    return start
+
+
+def read(folder):
+    return json.loads(folder.settings_file.read_text())
+
+
+def test_it_writes_settings_tokens_and_headers_for_the_owner_only(run, bus, grant, folder):
+    code, said, _ = run("enrol", bus.url, "CODE-1")
+    assert code == 0
+    assert f"node pi of {bus.url}" in said
+    assert "bus-watcher run" in said
+    assert "wb_" not in said
+    assert folder.read_node_token() == "wb_node_1"
+    assert folder.header_file("beta").read_text() == "Authorization: Bearer wb_agent_b\n"
+    beta = {"local_agent": "main", "method": "auto", "session_key": "agent:main:main"}
+    assert read(folder)["agents"]["beta"] == beta
+    for path in [folder.path, *folder.path.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_nonce(run, bus, grant):
+    def lose(_request):
+        raise ProblemError(503, "draining")
+
+    real = bus.answers["/api/enrol"]
+    bus.answers["/api/enrol"] = lose
+    assert run("enrol", bus.url, "CODE-1")[0] == 4
+    bus.answers["/api/enrol"] = real
+    assert run("enrol", bus.url, "CODE-1")[0] == 0
+    first, second = (request.json for request in bus.requests)
+    assert first == second
+    assert len(first["nonce"]) > 20
+    run("enrol", bus.url, "CODE-2")
+    assert bus.requests[-1].json["nonce"] != first["nonce"]
+
+
+def test_the_curl_commands_name_the_folder_below_home(bus, grant, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WAKEBUS_DIR", raising=False)
+    assert cli.main(["enrol", bus.url, "CODE-1"]) == 0
+    assert bus.requests[-1].json["header_dir"] == "$HOME/.wakebus"
+    monkeypatch.setenv("WAKEBUS_DIR", "/")
+    assert (tmp_path / ".wakebus" / "beta.header").exists()
+
+
+def test_a_new_enrolment_keeps_how_agents_are_reached(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    run("set", "beta", "method=program", "argv=claude -p {text}", "limit_s=30")
+    grant["agents"][0]["session_key"] = "agent:main:other"
+    grant["agents"].pop()
+    _, said, _ = run("enrol", bus.url, "CODE-2")
+    beta = read(folder)["agents"]["beta"]
+    assert beta["argv"] == ["claude", "-p", "{text}"]
+    assert (beta["limit_s"], beta["session_key"]) == (30, "agent:main:other")
+    assert "gamma is no agent of this node any more" in said
+    assert not folder.header_file("gamma").exists()
+
+
+def test_a_folder_of_another_node_is_not_overwritten_unless_told_to(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    folder.cursor_file.write_text("1-1.\n")
+    grant.update(node="shed", token="wb_node_2")
+    code, _, complaint = run("enrol", bus.url, "CODE-2")
+    assert code == 3
+    assert "belongs to node pi" in complaint
+    assert "--replace" in complaint
+    assert folder.read_node_token() == "wb_node_1"
+    assert run("enrol", bus.url, "CODE-2", "--replace")[0] == 0
+    assert bus.requests[-1].json["nonce"] == bus.requests[-2].json["nonce"]
+    assert (folder.read_node_token(), read(folder)["node"]) == ("wb_node_2", "shed")
+    assert not folder.cursor_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        (ProblemError(409, "mixed_compartments", "agents of two compartments"), "two compartments"),
+        (ProblemError(409, "code_used", "used by another machine"), "used by another machine"),
+        (ProblemError(410, "code_expired", "it has expired"), "it has expired"),
+        (ProblemError(404, "not_found", "no such code"), "no such code"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_an_exit_code(run, bus, folder, problem, sentence):
+    def refuse(_request):
+        raise problem
+
+    bus.answers["/api/enrol"] = refuse
+    code, _, complaint = run("enrol", bus.url, "CODE-1")
+    assert code == 4
+    assert sentence in complaint
+    assert not folder.settings_file.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"node": "../x"}, {"token": "a\nb"}, {"token": None}, {"agents": None},
+     {"agents": [{"name": "../../etc/passwd", "token": "t"}]}, {"agents": ["beta"]}],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_trusted_writes_nothing(run, bus, grant, folder, change):
+    grant.update(change)
+    assert run("enrol", bus.url, "CODE-1")[0] == 4
+    assert not folder.settings_file.exists()
+    assert not folder.node_token_file.exists()
+
+
+def test_a_bus_that_is_not_there_fails(run):
+    code, _, complaint = run("enrol", "http://127.0.0.1:9", "CODE-1")
+    assert code == 1
+    assert "no answer from" in complaint
+
+
+def test_a_url_that_is_none_is_a_wrong_setting(run):
+    code, _, complaint = run("enrol", "bus:8091", "CODE-1")
+    assert code == 3
+    assert "is not a URL such as" in complaint
+
+
+def test_without_settings_it_says_how_to_get_them(run):
+    code, _, complaint = run("run")
+    assert code == 3
+    assert "bus-watcher enrol URL CODE" in complaint
+
+
+def test_an_open_token_file_refuses_to_run(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    folder.node_token_file.chmod(0o644)
+    code, _, complaint = run("run")
+    assert code == 3
+    assert f"chmod 600 '{folder.node_token_file}'" in complaint
+
+
+def test_broken_settings_are_named(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    folder.settings_file.write_text("{")
+    assert run("agents")[0] == 3
+    folder.settings_file.write_text('{"urll": 1}')
+    code, _, complaint = run("agents")
+    assert code == 3
+    assert "did you mean url?" in complaint
+
+
+def test_it_shows_how_each_agent_is_reached(run, bus, grant):
+    run("enrol", bus.url, "CODE-1")
+    run("set", "beta", "argv=cat")
+    run("set", "gamma", "method=program", "argv=no-such-program")
+    code, said, _ = run("agents")
+    assert code == 0
+    header, beta, gamma = said.splitlines()
+    assert header.split() == ["AGENT", "SETTING", "METHOD", "WHY"]
+    assert beta.split(maxsplit=3) == ["beta", "auto", "program", "runs cat for each message"]
+    assert "no-such-program is not an executable" in gamma
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nobody", "method=auto"], "no agent nobody here; this node has: beta, gamma"),
+        (["beta", "method"], "'method' is not key=value"),
+        (["beta", "methd=auto"], "did you mean method?"),
+        (["beta", "method=cron"], "must be one of auto"),
+        (["beta", "retries=many"], "retries='many'"),
+        (["beta", "argv='x"], "argv="),
+    ],
+)
+def test_a_wrong_change_is_refused_and_changes_nothing(run, bus, grant, folder, words, sentence):
+    run("enrol", bus.url, "CODE-1")
+    before = folder.settings_file.read_text()
+    code, _, complaint = run("set", *words)
+    assert code == 3
+    assert sentence in complaint
+    assert folder.settings_file.read_text() == before
+
+
+def test_an_empty_value_takes_a_key_away(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    run("set", "beta", 'argv=["cat", "-u"]', 'env={"A": "b"}')
+    assert read(folder)["agents"]["beta"]["argv"] == ["cat", "-u"]
+    run("set", "beta", "argv=", "env=", "method=gateway")
+    assert sorted(read(folder)["agents"]["beta"]) == ["local_agent", "method", "session_key"]
+
+
+def test_no_command_is_usage(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([])
+    assert end.value.code == 2
+
+
+def test_it_says_its_version(run):
+    assert run("version")[:2] == (0, "0.1.0\n")

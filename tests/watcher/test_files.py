@@ -1,0 +1,82 @@
+"""What the watcher keeps on the disk: whole or not at all, and for its owner only."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from watcher import privatefile
+from watcher.cursor import Cursor, read_instance
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_cursor_is_kept_over_a_restart(tmp_path):
+    Cursor(tmp_path / "cursor").save("3-17")
+    assert Cursor(tmp_path / "cursor").last_event_id == "3-17"
+    assert mode_of(tmp_path / "cursor") == 0o600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3-1", "3-17", "3-17.", ".\n", "\0.\n", "a\nb.\n", "é.\n", "x" * 300]
+)
+def test_a_half_written_cursor_is_none(tmp_path, text):
+    (tmp_path / "cursor").write_text(text)
+    cursor = Cursor(tmp_path / "cursor")
+    assert cursor.last_event_id == ""
+    cursor.save("3-18")
+    assert Cursor(tmp_path / "cursor").last_event_id == "3-18"
+
+
+def test_a_cursor_of_other_bytes_is_none(tmp_path):
+    (tmp_path / "cursor").write_bytes(b"\xff\xfe.\n")
+    assert Cursor(tmp_path / "cursor").last_event_id == ""
+
+
+@pytest.mark.parametrize("event_id", ["", "a\nb", "a\r", "é", "x" * 201])
+def test_an_id_that_cannot_go_into_a_header_is_not_kept(tmp_path, event_id):
+    cursor = Cursor(tmp_path / "cursor")
+    cursor.save("3-17")
+    cursor.save(event_id)
+    assert Cursor(tmp_path / "cursor").last_event_id == "3-17"
+
+
+def test_a_disk_that_refuses_stops_nothing(tmp_path, caplog):
+    cursor = Cursor(tmp_path / "no-such-folder" / "cursor")
+    cursor.save("3-17")
+    assert cursor.last_event_id == "3-17"
+    assert "cursor_unsaved" in caplog.text
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    privatefile.write(path, "old")
+
+    def fail(_descriptor):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        privatefile.write(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_instance_is_named_once(tmp_path, clock):
+    name = read_instance(tmp_path / "instance", clock)
+    assert read_instance(tmp_path / "instance", clock) == name != ""
+    assert read_instance(tmp_path / "other", clock) != name
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
+def test_a_secret_that_others_can_read_is_refused_with_the_remedy(tmp_path, mode):
+    path = tmp_path / "node.token"
+    privatefile.write(path, "secret\n")
+    assert privatefile.read_secret(path) == "secret"
+    path.chmod(mode)
+    with pytest.raises(privatefile.LooseFileError, match=f"chmod 600 '{path}'"):
+        privatefile.read_secret(path)

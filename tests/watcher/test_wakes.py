@@ -1,0 +1,301 @@
+"""What is reported about a wake, how often, and what happens when the bus is away."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+from fakebus import ProblemError
+
+from watcher import address
+from watcher.bus import Bus, BusError
+from watcher.methods.base import Outcome, Probe
+from watcher.runner import Runner
+from watcher.turns import Turns
+from watcher.wakes import Ask, WakeReport
+
+ASK = Ask("w_1", 4, "beta", "asked", None)
+
+
+@pytest.fixture
+def stop():
+    return threading.Event()
+
+
+@pytest.fixture
+def client(bus):
+    with Bus(address.parse(bus.url), lambda: "t", timeout_s=5) as made:
+        yield made
+
+
+@pytest.fixture
+def report(client, clock, stop):
+    made = WakeReport(client, ASK, clock, stop)
+    made.method = "gateway"
+    return made
+
+
+def answer_in_turn(bus, *answers):
+    """Script the answers to reports: a problem, or None for the fake's own answer."""
+    left = list(answers)
+
+    def take(request):
+        problem = left.pop(0) if left else None
+        if problem:
+            raise problem
+        return bus._take_report(request)
+
+    bus.answers["/api/wakes/w_1"] = take
+
+
+AWAY = ProblemError(503, "draining")
+FENCED = ProblemError(409, "fenced")
+
+
+def test_received_gives_what_to_do(report):
+    wake = report.received()
+    assert (wake.wake_id, wake.generation, wake.agent) == ("w_1", 4, "beta")
+    assert (wake.text, wake.pending_total, wake.turn_id) == ("you have mail", 1, None)
+    assert (wake.local_agent, wake.session_key) == ("main", "agent:main:main")
+
+
+def test_received_may_have_nothing_left_to_do(bus, report):
+    bus.answers["/api/wakes/w_1"] = lambda _: {"go": False, "reason": "read meanwhile"}
+    assert report.received() is None
+
+
+def test_received_is_repeated_while_the_bus_is_away(bus, report):
+    answer_in_turn(bus, AWAY, AWAY)
+    assert report.received() is not None
+    assert bus.states("w_1") == ["received"] * 3
+
+
+def test_an_adopted_turn_keeps_its_id(client, clock, stop):
+    ask = Ask("w_1", 4, "beta", "admitted", "run-7")
+    assert WakeReport(client, ask, clock, stop).received().turn_id == "run-7"
+
+
+def test_alive_thins_itself_out(bus, report, clock, monkeypatch):
+    seconds = itertools.count(clock.monotonic_s())
+    monkeypatch.setattr(clock, "monotonic_s", lambda: next(seconds))
+    report.admitted("run-1")
+    for _ in range(50):
+        report.alive()
+    assert bus.states("w_1") == ["admitted", "alive", "alive"]
+
+
+def test_an_admission_that_did_not_get_through_is_said_before_the_end(bus, report):
+    answer_in_turn(bus, AWAY)
+    report.admitted("run-1")
+    report.finish(Outcome("ended"))
+    assert bus.states("w_1") == ["admitted", "admitted", "ended"]
+    assert bus.requests[-2].json["turn_id"] == "run-1"
+
+
+def test_the_end_is_repeated_until_the_bus_has_it(bus, report):
+    answer_in_turn(bus, AWAY, ProblemError(401, "unauthorized"), ProblemError(429, "rate_limited"))
+    report.finish(Outcome("failed", "it broke"))
+    assert bus.states("w_1") == ["failed"] * 4
+    last = bus.requests[-1].json
+    assert last == {"state": "failed", "method": "gateway", "reason": "it broke"}
+
+
+def test_a_fenced_wake_needs_no_more_words(bus, report):
+    answer_in_turn(bus, FENCED)
+    report.admitted("run-1")
+    report.alive()
+    report.finish(Outcome("ended"))
+    assert bus.states("w_1") == ["admitted"]
+
+
+@pytest.mark.parametrize(
+    "problem", [FENCED, ProblemError(404, "not_found"), ProblemError(400, "x")]
+)
+def test_an_end_that_is_refused_for_good_is_dropped(bus, report, problem):
+    answer_in_turn(bus, problem)
+    report.finish(Outcome("ended"))
+    assert bus.states("w_1") == ["ended"]
+
+
+def test_permanent_goes_with_no_turn(bus, report):
+    report.finish(Outcome("no_turn", "no such agent", permanent=True))
+    assert bus.requests[-1].json["permanent"] is True
+
+
+def test_what_is_left_is_not_reported(bus, report):
+    report.finish(Outcome("left"))
+    assert bus.requests == []
+
+
+def test_the_end_is_tried_once_more_at_the_stop(bus, report, stop):
+    stop.set()
+    answer_in_turn(bus, AWAY)
+    report.finish(Outcome("ended"))
+    assert bus.states("w_1") == ["ended"]
+
+
+NO_WAKES = (
+    None,
+    [],
+    {},
+    {"wake_id": "w"},
+    {"wake_id": "../x", "to_agent": "a"},
+    {"wake_id": "w", "to_agent": None},
+)
+
+
+@pytest.mark.parametrize("raw", NO_WAKES)
+def test_what_is_no_wake_is_refused(raw):
+    with pytest.raises(ValueError, match="not a wake"):
+        Ask.parse(raw)
+
+
+class FakeMethods:
+    """Stands for all methods: runs what the test gives."""
+
+    name = "fake"
+
+    def __init__(self, run):
+        self.run = run
+
+    def choose(self, _agent):
+        return "fake", "because"
+
+    def find(self, _agent):
+        return self
+
+    def probe(self, _agent):
+        return Probe(True, "because")
+
+
+@pytest.fixture
+def make_turns(enrolled, client, clock, stop):
+    """Make the queue with its runner: `make_turns(run, agents, at_once)`."""
+    made = []
+
+    def make(run, agents=("beta",), at_once=4):
+        settings = enrolled(agents={name: {} for name in agents})
+        runner = Runner(settings, client, FakeMethods(run), clock, stop)
+        made.append(Turns(runner.run, at_once))
+        return made[-1]
+
+    yield make
+    stop.set()
+    for turns in made:
+        assert turns.close(5)
+
+
+def ask(wake_id, agent="beta"):
+    return Ask(wake_id, 1, agent, "asked", None)
+
+
+def test_a_turn_is_received_run_and_reported(bus, make_turns):
+    make_turns(lambda *_: Outcome("ended")).offer(ask("w_1"))
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    assert bus.states("w_1") == ["received", "ended"]
+
+
+def test_a_wake_in_hand_is_not_taken_twice(bus, make_turns):
+    go = threading.Event()
+    turns = make_turns(lambda *_: go.wait(5) and Outcome("ended"))
+    assert turns.offer(ask("w_1"))
+    assert not turns.offer(ask("w_1"))
+    go.set()
+    assert turns.wait_idle(5)
+    assert bus.states("w_1") == ["received", "ended"]
+
+
+def test_a_wake_that_is_asked_for_again_right_after_its_end_is_taken(bus, make_turns):
+    outcomes = iter([Outcome("no_turn", "gateway is down"), Outcome("ended")])
+    turns = make_turns(lambda *_: next(outcomes))
+
+    def ask_again(request):
+        if request.json["state"] == "no_turn":
+            assert turns.offer(ask("w_1"))  # before the answer is on its way
+        return bus._take_report(request)
+
+    bus.answers["/api/wakes/w_1"] = ask_again
+    turns.offer(ask("w_1"))
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    assert bus.states("w_1") == ["received", "no_turn", "received", "ended"]
+
+
+class Gauge:
+    """How many turns ran at once, over all and for each agent."""
+
+    def __init__(self):
+        self.lock = threading.Condition()
+        self.running = []
+        self.most = 0
+        self.is_doubled = False
+        self.go = threading.Event()
+
+    def run(self, wake, _agent, _report, _stop):
+        with self.lock:
+            self.is_doubled = self.is_doubled or wake.agent in self.running
+            self.running.append(wake.agent)
+            self.most = max(self.most, len(self.running))
+            self.lock.notify_all()
+        self.go.wait(5)
+        with self.lock:
+            self.running.remove(wake.agent)
+        return Outcome("ended")
+
+
+def test_a_few_run_at_once_and_one_for_an_agent(bus, make_turns):
+    gauge = Gauge()
+    agents = ["a", "b", "c", "d"]
+    turns = make_turns(gauge.run, agents, at_once=3)
+    for number in range(12):
+        turns.offer(ask(f"w_{number}", agents[number // 3]))
+    with gauge.lock:
+        assert gauge.lock.wait_for(lambda: len(gauge.running) == 3, 5)
+        assert sorted(gauge.running) == ["a", "b", "c"]
+    gauge.go.set()
+    assert turns.wait_idle(10)
+    assert (gauge.most, gauge.is_doubled) == (3, False)
+    assert all(bus.states(f"w_{number}") == ["received", "ended"] for number in range(12))
+
+
+def test_an_agent_that_is_not_set_up_here_is_told_with_the_remedy(bus, make_turns):
+    make_turns(lambda *_: Outcome("ended")).offer(ask("w_1", "stranger"))
+    said = bus.wait_for_call("/api/wakes/w_1", "no_turn").json
+    assert "bus node code pi" in said["reason"]
+    assert "permanent" not in said
+
+
+def test_a_method_that_breaks_is_no_living_turn(bus, make_turns):
+    def crash(_wake, _agent, report, _stop):
+        report.admitted("run-1")
+        raise RuntimeError("oops")
+
+    make_turns(crash).offer(ask("w_1"))
+    said = bus.wait_for_call("/api/wakes/w_1", "failed").json
+    assert "RuntimeError: oops" in said["reason"]
+
+
+def test_a_turn_cut_short_by_the_stop_is_left_for_the_next_life(bus, make_turns, stop):
+    def fail_at_stop(_wake, _agent, report, stop):
+        report.admitted("run-1")
+        stop.wait(5)
+        return Outcome("failed", "the gateway went away")
+
+    turns = make_turns(fail_at_stop)
+    turns.offer(ask("w_1"))
+    bus.wait_for_call("/api/wakes/w_1", "admitted")
+    stop.set()
+    assert turns.close(5)
+    assert bus.states("w_1") == ["received", "admitted"]
+
+
+def test_the_bus_client_says_what_a_problem_is(bus, client):
+    def refuse(_request):
+        raise ProblemError(429, "rate_limited", "slow down", retry_after=9)
+
+    bus.answers["/api/x"] = refuse
+    with pytest.raises(BusError) as refusal:
+        client.post("/api/x", {})
+    error = refusal.value
+    assert (error.status, error.code, error.detail) == (429, "rate_limited", "slow down")
+    assert (error.retry_after_s, error.is_passing) == (9, True)

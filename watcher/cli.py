@@ -1,0 +1,175 @@
+"""The command `bus-watcher`: what a person types, in sentences and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 not a command, 3 wrong settings, 4 refused by the bus. It must
+hold no logic of its own; each command is a call and some lines of text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from watcher import __version__, daemon, enrol, log, settingsfile
+from watcher.bus import AWAY, BusError
+from watcher.clock import SystemClock
+from watcher.methods import Methods
+from watcher.privatefile import LooseFileError
+from watcher.settings import METHOD_NAMES, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from watcher.settings import Folder, Settings
+
+    Command = Callable[[argparse.Namespace, Folder], int]
+
+OK, FAILED, USAGE, BAD_SETTINGS, REFUSED = range(5)
+EXIT_CODES = "exit codes: 0 done, 1 failed, 2 usage, 3 wrong settings, 4 refused by the bus"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    options = _make_parser().parse_args(arguments)
+    folder = settingsfile.find_folder(options.dir, os.environ)
+    command: Command = options.command
+    try:
+        return command(options, folder)
+    except (SettingsError, LooseFileError) as error:
+        return _complain(str(error), BAD_SETTINGS)
+    except BusError as error:
+        return _complain(_explain(error), FAILED if error.status == AWAY else REFUSED)
+    except OSError as error:
+        return _complain(str(error), FAILED)
+    except KeyboardInterrupt:
+        return _complain("interrupted", FAILED)
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bus-watcher",
+        description="Wakes this machine's agents when there is mail for them.",
+        epilog=EXIT_CODES,
+    )
+    parser.set_defaults(dir=None)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, about: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=about, description=about, epilog=EXIT_CODES)
+        added.add_argument("--dir", help="the watcher's folder; default $WAKEBUS_DIR or ~/.wakebus")
+        added.set_defaults(command=command)
+        return added
+
+    run = add("run", _run, "run the watcher in the foreground")
+    run.add_argument("--log-level", default="info", choices=["debug", "info", "warning"])
+    enrolling = add("enrol", _enrol, "make this machine a node of a bus")
+    enrolling.add_argument("url", help="the bus, for example http://bus:8091")
+    enrolling.add_argument("code", help="from `bus node add` or `bus node code`")
+    enrolling.add_argument("--ca-file", help="trust this certificate authority for https")
+    enrolling.add_argument(
+        "--replace", action="store_true", help="give a folder of another node to this one"
+    )
+    add("agents", _agents, "show this node's agents and how each is reached")
+    changing = add("set", _set, "change how an agent is reached")
+    changing.add_argument("agent")
+    changing.add_argument(
+        "changes", nargs="+", metavar="key=value", help="an empty value takes the key away"
+    )
+    add("version", _version, "show the version")
+    return parser
+
+
+def _run(options: argparse.Namespace, folder: Folder) -> int:
+    log.start(level=options.log_level, with_time="JOURNAL_STREAM" not in os.environ)
+    daemon.run(settingsfile.load(folder), SystemClock())
+    return OK
+
+
+def _enrol(options: argparse.Namespace, folder: Folder) -> int:
+    done = enrol.enrol(
+        options.url,
+        options.code,
+        folder,
+        SystemClock(),
+        os.environ,
+        ca_file=str(settingsfile.find_file(options.ca_file) or "") or None,
+        is_replacing=options.replace,
+    )
+    settings = done.settings
+    _say(f"This machine is now node {settings.node} of {settings.url}.")
+    _say(f"Agents: {', '.join(settings.agents) or 'none yet'}. Files: {folder.path}")
+    for note in (*done.notes, *find_unknown_agents(settings)):
+        _say(f"Note: {note.rstrip('.')}.")
+    at = f" --dir {options.dir}" if options.dir else ""
+    _say("Next:")
+    _say(f"  bus-watcher agents{at}        # how each agent would be reached, and why")
+    _say(f"  bus-watcher set{at} AGENT method=NAME   # to choose: {', '.join(METHOD_NAMES)}")
+    _say(f"  bus-watcher run{at}           # in the foreground")
+    return OK
+
+
+def find_unknown_agents(settings: Settings) -> list[str]:
+    """Say which agents OpenClaw on this machine does not have; only a hint, never a refusal."""
+    try:
+        from watcher import openclaw  # noqa: PLC0415 - needed here alone, and it may find nothing
+
+        known = openclaw.read(settings.openclaw).known_agents()
+    except Exception as error:  # noqa: BLE001 - a hint must not spoil an enrolment that is done
+        return [f"OpenClaw's configuration was not looked at: {error}"]
+    if not known:
+        return []
+    return [
+        f"OpenClaw here has no agent {agent.local_agent}, which {agent.name} is said to be; "
+        f"it has {', '.join(sorted(known))}"
+        for agent in settings.agents.values()
+        if agent.local_agent
+        and agent.local_agent.lower() not in known
+        and not agent.argv
+        and not agent.url
+    ]
+
+
+def _agents(_options: argparse.Namespace, folder: Folder) -> int:
+    settings = settingsfile.load(folder)
+    daemon.check_files(settings)
+    methods = Methods(settings, SystemClock())
+    rows = [("AGENT", "SETTING", "METHOD", "WHY")]
+    rows += [(each.name, each.method, *methods.choose(each)) for each in settings.agents.values()]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths)]  # noqa: B905 - WHY is last
+        _say("  ".join([*cells, row[3]]))
+    return OK
+
+
+def _set(options: argparse.Namespace, folder: Folder) -> int:
+    settings = settingsfile.change_agent(folder, options.agent, options.changes)
+    method, why = Methods(settings, SystemClock()).choose(settings.agents[options.agent])
+    _say(f"{options.agent}: {method} ({why}). Restart the watcher to apply it.")
+    return OK
+
+
+def _version(_options: argparse.Namespace, _folder: Folder) -> int:
+    _say(__version__)
+    return OK
+
+
+def _explain(error: BusError) -> str:
+    if error.status == AWAY:
+        return error.detail
+    return f"the bus refused: {error.detail} ({error.code})"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(_make_harmless(text) + "\n")
+
+
+def _complain(text: str, exit_code: int) -> int:
+    sys.stderr.write(f"bus-watcher: {_make_harmless(text)}\n")
+    return exit_code
+
+
+def _make_harmless(text: str) -> str:
+    """Take out what could steer the terminal: names and sentences in it came over the network."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,121 @@
+"""Puts the watcher together and runs it: the only place that wires its parts.
+
+It must hold no decisions; they live in the parts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from watcher import __version__, address, log, privatefile, signals
+from watcher.bus import Bus, BusError
+from watcher.cursor import Cursor, read_instance
+from watcher.loop import Loop
+from watcher.methods import Methods
+from watcher.notify import Notify
+from watcher.persist import persist
+from watcher.runner import Runner
+from watcher.settings import SettingsError
+from watcher.stream import Stream
+from watcher.turns import Turns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TextIO
+
+    from watcher.clock import Clock
+    from watcher.settings import Settings
+
+TURNS_STOP_S = 1.5
+
+
+def run(settings: Settings, clock: Clock) -> None:
+    """Run the watcher until a stop signal; call it from the main thread.
+
+    Raises:
+        SettingsError: a file it needs is missing or open to others, or another one runs.
+    """
+    check_files(settings)
+    privatefile.make_folder(settings.folder.state)
+    with _lock(settings.folder.state / "lock"):
+        _run_alone(settings, clock)
+
+
+def check_files(settings: Settings) -> None:
+    """Read every secret once, so that a wrong one is named at the start and not at a wake.
+
+    Raises:
+        SettingsError: one cannot be used.
+    """
+    try:
+        address.parse(settings.url, settings.ca_file)
+        settings.folder.read_node_token()
+        for agent in settings.agents:
+            settings.folder.read_agent_token(agent)
+    except (OSError, ValueError, privatefile.LooseFileError) as error:
+        raise SettingsError(str(error)) from error
+
+
+def _run_alone(settings: Settings, clock: Clock) -> None:
+    stop = threading.Event()
+    where = address.parse(settings.url, settings.ca_file)
+    bus = Bus(where, settings.folder.read_node_token)
+    methods = Methods(settings, clock)
+    runner = Runner(settings, bus, methods, clock, stop)
+    turns = Turns(runner.run, settings.turns_at_once)
+    instance = read_instance(settings.folder.instance_file, clock)
+    stream = Stream(where, settings.folder.read_node_token, instance, clock)
+    notify = Notify(os.environ, clock)
+    loop = Loop(stream, bus, turns, Cursor(settings.folder.cursor_file), notify, clock)
+
+    def end() -> None:
+        stop.set()
+        notify.stopping()
+        stream.stop()
+
+    finished = signals.call_on_stop(end)
+    _start_introduction(settings, bus, methods, clock, stop)
+    log.say("watcher_started", node=settings.node, bus=settings.url, agents=len(settings.agents))
+    notify.ready()
+    loop.run()
+    if not turns.close(TURNS_STOP_S):
+        log.warn("turns_left_running", note="the next start finds their wakes open")
+    log.say("watcher_stopped")
+    finished.set()
+
+
+def _start_introduction(
+    settings: Settings, bus: Bus, methods: Methods, clock: Clock, stop: threading.Event
+) -> None:
+    """Tell the bus how each agent is reached; in a thread, because probing can take seconds."""
+
+    def introduce() -> None:
+        chosen = {}
+        for agent in settings.agents.values():
+            try:
+                method, why = methods.choose(agent)
+            except Exception as error:  # noqa: BLE001 - one method's fault must not hide the rest
+                method, why = agent.method, f"probing failed: {error!r}"
+            chosen[agent.name] = {"method": method, "why": why}
+            log.say("agent_introduced", agent=agent.name, method=method, why=why)
+        body = {"version": __version__, "methods": chosen}
+        try:
+            persist(lambda: bus.post("/api/nodes/self", body), clock, stop, despite_token=True)
+        except BusError as error:
+            log.warn("introduction_refused", code=error.code, reason=error.detail)
+
+    threading.Thread(target=introduce, name="introduction", daemon=True).start()
+
+
+def _lock(path: Path) -> TextIO:
+    """Hold this folder for one process: two on one cursor would fight for one stream."""
+    file = path.open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise SettingsError(f"another watcher runs with the folder {path.parent.parent}") from error
+    return file

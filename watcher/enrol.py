@@ -1,0 +1,174 @@
+"""Turns an enrolment code into this node's tokens and files, once; safe to repeat.
+
+The nonce is on the disk before the call: if the answer is lost, the same command asks again under
+the same nonce and gets the same answer. It must not know how a turn is started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watcher import address, privatefile, settingsfile
+from watcher.bus import Bus, BusError
+from watcher.cursor import read_instance
+from watcher.settings import BEARER, Settings, SettingsError, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watcher.clock import Clock
+    from watcher.settings import Folder
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What came of it; `notes` are sentences for the person at the keyboard."""
+
+    settings: Settings
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What the bus gave: this node's name and token, and its agents with theirs."""
+
+    node: str
+    token: str
+    url: str
+    agents: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any], asked_url: str) -> Grant:
+        """Read the answer. Names become file names here, so each is checked.
+
+        Raises:
+            BusError: it is not such an answer.
+        """
+        agents = raw.get("agents")
+        names = [raw.get("node")]
+        if isinstance(agents, list):
+            names += [agent.get("name") if isinstance(agent, dict) else None for agent in agents]
+        is_whole = isinstance(agents, list) and all(is_name(name) for name in names)
+        if not is_whole or not all(_is_token(entry.get("token")) for entry in [raw, *agents]):  # type: ignore[misc]
+            raise BusError(502, "not_the_bus", "the answer to the enrolment cannot be read")
+        return cls(raw["node"], raw["token"], str(raw.get("url") or asked_url), tuple(agents or ()))
+
+
+def enrol(  # noqa: PLR0913 - what a person said, and where it holds
+    url: str,
+    code: str,
+    folder: Folder,
+    clock: Clock,
+    environ: Mapping[str, str],
+    *,
+    ca_file: str | None = None,
+    is_replacing: bool = False,
+) -> Enrolled:
+    """Enrol this machine, or enrol it again.
+
+    Raises:
+        SettingsError: the URL or the settings that are there are wrong, or another node's.
+        BusError: the bus refused, or did not answer.
+    """
+    privatefile.make_folder(folder.path)
+    privatefile.make_folder(folder.state)
+    before = settingsfile.read_raw(folder)
+    grant = _ask(url, code, folder, clock, environ, ca_file)
+    if before is not None and not is_replacing:
+        _refuse_other_node(before, grant, folder)
+    raw = merge(before or {}, grant, ca_file)
+    notes = _write(folder, before, raw, grant)
+    return Enrolled(settingsfile.save(folder, raw), tuple(notes))
+
+
+def _ask(  # noqa: PLR0913, PLR0917 - as above
+    url: str,
+    code: str,
+    folder: Folder,
+    clock: Clock,
+    environ: Mapping[str, str],
+    ca_file: str | None,
+) -> Grant:
+    where = parse_url(url, ca_file)
+    body = {
+        "code": code,
+        "nonce": _keep_nonce(folder, code, clock),
+        "url": url.rstrip("/"),
+        "instance": read_instance(folder.instance_file, clock),
+        "header_dir": settingsfile.write_for_shell(folder, environ),
+    }
+    with Bus(where, None) as bus:
+        return Grant.parse(bus.post("/api/enrol", body), url.rstrip("/"))
+
+
+def parse_url(url: str, ca_file: str | None) -> address.Address:
+    """Read what a person typed as the bus's address.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    try:
+        return address.parse(url, settingsfile.find_file(ca_file))
+    except address.AddressError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _keep_nonce(folder: Folder, code: str, clock: Clock) -> str:
+    """Give the nonce that belongs to this code in this folder, made at the first try."""
+    path = folder.state / "enrol.json"
+    mark = hashlib.sha256(code.encode()).hexdigest()
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["code_sha256"] == mark:
+            return str(kept["nonce"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none, or an older one: this is a first try
+    nonce = clock.new_id("n")
+    privatefile.write(path, json.dumps({"code_sha256": mark, "nonce": nonce}) + "\n")
+    return nonce
+
+
+def _refuse_other_node(before: dict[str, Any], grant: Grant, folder: Folder) -> None:
+    if before.get("node") != grant.node:
+        raise SettingsError(
+            f"{folder.path} belongs to node {before.get('node')} of {before.get('url')}, and this "
+            f"code is for node {grant.node}; nothing was changed. Say --dir FOLDER to keep both, "
+            "or --replace to give this folder to the new one (the same code still works here)"
+        )
+
+
+def merge(before: dict[str, Any], grant: Grant, ca_file: str | None) -> dict[str, Any]:
+    """Put the grant over the settings; how each agent is reached stays as it was set."""
+    known = before.get("agents", {})
+    agents = {
+        agent["name"]: {
+            **known.get(agent["name"], {"method": "auto"}),
+            "local_agent": str(agent.get("local_agent") or ""),
+            "session_key": str(agent.get("session_key") or ""),
+        }
+        for agent in grant.agents
+    }
+    merged = {**before, "url": grant.url, "node": grant.node, "agents": agents}
+    return {**merged, "ca_file": ca_file} if ca_file else merged
+
+
+def _write(
+    folder: Folder, before: dict[str, Any] | None, raw: dict[str, Any], grant: Grant
+) -> list[str]:
+    """Write the secrets; the settings, which name them, come after."""
+    privatefile.write(folder.node_token_file, grant.token + "\n")
+    for agent in grant.agents:
+        privatefile.write(folder.header_file(agent["name"]), BEARER + agent["token"] + "\n")
+    gone = sorted(set((before or {}).get("agents", {})) - set(raw["agents"]))
+    for name in gone:
+        folder.header_file(name).unlink(missing_ok=True)
+    if before is not None and (before.get("url"), before.get("node")) != (grant.url, grant.node):
+        folder.cursor_file.unlink(missing_ok=True)  # a position in another stream
+    return [f"{name} is no agent of this node any more; its token file is gone" for name in gone]
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value

@@ -1,0 +1,111 @@
+"""An agent's inbox as the watcher uses it on the agent's behalf, with the agent's own token.
+
+It waits out a bus that is away, because what a program did must be told. It must not know
+programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from watcher import log
+from watcher.bus import BusError
+from watcher.persist import persist
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from watcher.bus import Bus
+    from watcher.clock import Clock
+
+GONE = frozenset({"fenced", "ended", "unknown_handle"})  # somebody else decided; nothing is owed
+
+
+@dataclass(frozen=True)
+class Item:
+    """One leased message; `text` is the fenced rendering that a model may read."""
+
+    handle: str
+    message_id: str
+    sender: str
+    thread: str
+    attempt: int
+    reply_expected: bool
+    text: str
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any]) -> Item:
+        """Read an item of an inbox."""
+        return cls(
+            handle=str(raw["handle"]),
+            message_id=str(raw["id"]),
+            sender=str(raw["from"]),
+            thread=str(raw.get("thread") or ""),
+            attempt=int(raw.get("attempt") or 1),
+            reply_expected=raw.get("reply_expected") is True,
+            text=str(raw["text"]),
+        )
+
+
+class Mail:
+    """The inbox of one agent during one turn."""
+
+    def __init__(self, bus: Bus, clock: Clock, stop: threading.Event) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._stop = stop
+        self._seen: set[str] = set()
+
+    def read_next(self) -> Item | None:
+        """Lease the next message, or find none.
+
+        Raises:
+            BusError: refused, stopped, or the message before could not be settled.
+        """
+        query = {"limit": "1", "text": "1"}
+        answer = self._persist(lambda: self._bus.get("/api/inbox", query))
+        try:
+            items = [Item.parse(raw) for raw in answer["items"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BusError(502, "not_the_bus", f"an inbox that cannot be read: {error}") from error
+        if not items:
+            return None
+        if items[0].handle in self._seen:  # else the same program would run on it for ever
+            raise BusError(409, "unsettled", f"{items[0].handle} came again after it was settled")
+        self._seen.add(items[0].handle)
+        return items[0]
+
+    def settle(self, item: Item, reply: str) -> None:
+        """Say that it is done, with a reply where one is expected and there is something to say."""
+        if item.reply_expected and reply.strip():
+            self._reply(item, reply)
+        else:
+            self._try("ack", item, lambda: self._bus.post("/api/ack", {"handles": [item.handle]}))
+
+    def _reply(self, item: Item, reply: str) -> None:
+        path = f"/api/messages/{item.handle}/reply"
+        query = {"ack": "1", "unless_replied": "1"}
+        code = self._try("reply", item, lambda: self._bus.post_text(path, reply, query))
+        if code == "no_reply_address":
+            self.settle(item, "")
+        elif code:
+            self.release(item, "fatal", f"the bus refused the program's reply ({code})")
+
+    def release(self, item: Item, mode: Literal["silent", "fail", "fatal"], reason: str) -> None:
+        """Give it back: undone, counted as failed, or dead; the bus tells the sender."""
+        body = {"handles": [item.handle], "mode": mode, "reason": reason}
+        self._try("release", item, lambda: self._bus.post("/api/release", body))
+
+    def _try(self, verb: str, item: Item, call: Callable[[], dict[str, Any]]) -> str:
+        """Make a call that settles a message; give the code of a refusal that leaves it open."""
+        try:
+            self._persist(call)
+        except BusError as error:
+            log.warn(f"{verb}_refused", handle=item.handle, code=error.code, reason=error.detail)
+            return "" if error.code in GONE or error.is_passing else error.code
+        return ""
+
+    def _persist(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return persist(call, self._clock, self._stop)

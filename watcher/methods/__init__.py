@@ -1,0 +1,113 @@
+"""The ways to start a turn, by name, and which of them an agent of this node gets.
+
+It must not know how any of them works. The modules are loaded when they are first asked for: a
+node without OpenClaw needs nothing of OpenClaw's.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from watcher import address
+from watcher.bus import Bus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.clock import Clock
+    from watcher.methods.base import Method
+    from watcher.settings import AgentSettings, Settings
+
+OPENCLAW_METHODS = ("gateway", "hook", "command")  # the order in which `auto` tries them
+
+
+def _make_gateway(settings: Settings, _clock: Clock) -> Method:
+    from watcher.methods.gateway import Gateway  # noqa: PLC0415 - see the module's docstring
+
+    return Gateway(settings)
+
+
+def _make_hook(settings: Settings, _clock: Clock) -> Method:
+    from watcher.methods.hook import Hook  # noqa: PLC0415 - see the module's docstring
+
+    return Hook(settings)
+
+
+def _make_command(settings: Settings, _clock: Clock) -> Method:
+    from watcher.methods.command import Command  # noqa: PLC0415 - see the module's docstring
+
+    return Command(settings)
+
+
+def _make_auto(settings: Settings, clock: Clock) -> Method:
+    from watcher.methods.auto import Auto  # noqa: PLC0415 - see the module's docstring
+
+    return Auto(settings, [build(name, settings, clock) for name in OPENCLAW_METHODS])
+
+
+def _make_program(settings: Settings, clock: Clock) -> Method:
+    from watcher.methods.program import Program  # noqa: PLC0415 - see the module's docstring
+
+    def make_bus(agent: str) -> Bus:
+        where = address.parse(settings.url, settings.ca_file)
+        return Bus(where, lambda: settings.folder.read_agent_token(agent))
+
+    return Program(settings, clock, make_bus)
+
+
+def _make_webhook(settings: Settings, clock: Clock) -> Method:
+    from watcher.methods.webhook import Webhook  # noqa: PLC0415 - see the module's docstring
+
+    return Webhook(settings, clock)
+
+
+METHODS: dict[str, Callable[[Settings, Clock], Method]] = {
+    "auto": _make_auto,
+    "gateway": _make_gateway,
+    "hook": _make_hook,
+    "command": _make_command,
+    "program": _make_program,
+    "webhook": _make_webhook,
+}
+
+
+def build(name: str, settings: Settings, clock: Clock) -> Method:
+    """Make a method by its name."""
+    return METHODS[name](settings, clock)
+
+
+class Methods:
+    """The methods of one watcher, each made once."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._made: dict[str, Method] = {}
+        self._lock = threading.Lock()
+
+    def find(self, agent: AgentSettings) -> Method:
+        """Give the method that the agent's settings name, or mean."""
+        name = name_meant(agent)
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = build(name, self._settings, self._clock)
+            return self._made[name]
+
+    def choose(self, agent: AgentSettings) -> tuple[str, str]:
+        """Give the name of the method that would start the agent's turn now, and why that one."""
+        method: Any = self.find(agent)
+        if method.name == "auto":
+            name, why = method.choice(agent)
+            return str(name), str(why)
+        probe = method.probe(agent)
+        return method.name, probe.why if probe.works else f"set, but would fail: {probe.why}"
+
+
+def name_meant(agent: AgentSettings) -> str:
+    """Give the method's name; `auto` means what is set up for the agent, else OpenClaw."""
+    if agent.method != "auto":
+        return agent.method
+    if agent.argv:
+        return "program"
+    return "webhook" if agent.url else "auto"

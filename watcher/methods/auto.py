@@ -1,0 +1,96 @@
+"""The `auto` method: the best of several ways that works for an agent, and why that one.
+
+It must not know how any of them works; it believes their probes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watcher import log
+from watcher.methods.base import Outcome, Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watcher.methods.base import Method, Report, Wake
+    from watcher.settings import AgentSettings, Settings
+
+SECOND_BEST_S = 60.0  # then the better ways get another chance
+
+
+@dataclass(frozen=True)
+class _Choice:
+    method: Method
+    why: str
+    works: bool
+    until_s: float | None = None
+    """When a choice that is not the best is made anew."""
+
+    @property
+    def holds(self) -> bool:
+        return self.works and (self.until_s is None or time.monotonic() < self.until_s)
+
+
+class Auto:
+    """Takes the first of the candidates that works, for each agent on its own."""
+
+    name = "auto"
+
+    def __init__(self, settings: Settings, candidates: Sequence[Method]) -> None:
+        """Take the candidates, best first."""
+        del settings
+        self._candidates = tuple(candidates)
+        self._choices: dict[str, _Choice] = {}
+        self._lock = threading.Lock()
+
+    def choice(self, agent: AgentSettings) -> tuple[str, str]:
+        """Give the name of the way that is taken for this agent now, and why."""
+        choice = self._choose(agent)
+        return choice.method.name, choice.why
+
+    def probe(self, agent: AgentSettings) -> Probe:
+        choice = self._choose(agent)
+        return Probe(choice.works, f"{choice.method.name}: {choice.why}")
+
+    def run(
+        self, wake: Wake, agent: AgentSettings, report: Report, stop: threading.Event
+    ) -> Outcome:
+        """Run the chosen one. Where none works, the best one is asked: it knows the reason."""
+        choice = self._choose(agent)
+        outcome = choice.method.run(wake, agent, report, stop)
+        if outcome.state == "no_turn":
+            with self._lock:
+                self._choices.pop(agent.name, None)
+        return outcome
+
+    def _choose(self, agent: AgentSettings) -> _Choice:
+        with self._lock:
+            choice = self._choices.get(agent.name)
+        if choice is not None and choice.holds:
+            return choice
+        fresh = self._look(agent)
+        with self._lock:
+            self._choices[agent.name] = fresh
+        if choice is None or choice.method is not fresh.method or choice.works != fresh.works:
+            log.say(
+                "method_chosen",
+                agent=agent.name,
+                method=fresh.method.name if fresh.works else "none",
+                why=fresh.why,
+            )
+        return fresh
+
+    def _look(self, agent: AgentSettings) -> _Choice:
+        troubles: list[str] = []
+        for method in self._candidates:
+            probe = method.probe(agent)
+            if probe.works:
+                why = "; ".join([probe.why, *troubles])
+                until_s = time.monotonic() + SECOND_BEST_S if troubles else None
+                return _Choice(method, why, works=True, until_s=until_s)
+            troubles.append(f"not {method.name}: {probe.why}")
+        return _Choice(self._candidates[0], "; ".join(troubles), works=False)

@@ -1,0 +1,81 @@
+"""What every wake method is: how it is probed, how it runs one turn, what it may report.
+
+A method knows its runtime and nothing of the bus: it reports through `Report`, and the loop
+turns that into calls. Reports are facts; a method never reports what it could not see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import threading
+
+    from watcher.settings import AgentSettings
+
+
+@dataclass(frozen=True)
+class Wake:
+    """One wake as the bus handed it out: ids, counts and the trusted text, never a body."""
+
+    wake_id: str
+    generation: int
+    agent: str
+    local_agent: str
+    session_key: str
+    text: str
+    pending_total: int
+    pending_urgent: int
+    turn_id: str | None = None
+    """Set when an earlier life of this watcher had this turn admitted already."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it went: `ended` and `failed` are ends of a turn, `no_turn` means that none began.
+
+    `requested` is a blind method's answer: the call was accepted and nothing more can be seen.
+    `permanent` goes with `no_turn` alone: the runtime does not know this agent.
+    `left` answers `stop`: the end is not known and nothing is reported; the wake stays open and
+    is found again by the watcher's next life.
+    """
+
+    state: Literal["ended", "failed", "no_turn", "requested", "left"]
+    reason: str = ""
+    permanent: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether a method would work for an agent on this node, and why (one line for a person)."""
+
+    works: bool
+    why: str
+
+
+class Report(Protocol):
+    """What a running method may say while its turn lives; each call is one report to the bus."""
+
+    def admitted(self, turn_id: str) -> None:
+        """Say that the runtime has a turn under this id."""
+
+    def alive(self) -> None:
+        """Say that the turn is known to live; cheap to call often, it thins itself out."""
+
+
+class Method(Protocol):
+    """A way to start a turn."""
+
+    name: str
+
+    def probe(self, agent: AgentSettings) -> Probe:
+        """Look, without starting a turn, whether this method works for the agent."""
+
+    def run(
+        self, wake: Wake, agent: AgentSettings, report: Report, stop: threading.Event
+    ) -> Outcome:
+        """Start the turn and stay with it to its end, its limit, or `stop` (then leave it be).
+
+        Raises nothing that it can name: a gateway that is down is an `Outcome`.
+        """

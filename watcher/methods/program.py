@@ -1,0 +1,190 @@
+"""The `program` method: one process for each message, spoken for by the watcher.
+
+It reads, answers and acks with the agent's own token, so a script needs to know nothing of the
+bus: the fenced text comes in on stdin (or as an argument), what it prints is the reply.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from watcher import log, processes
+from watcher.bus import BusError
+from watcher.mail import Item, Mail
+from watcher.methods.base import Outcome, Probe
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from watcher.bus import Bus
+    from watcher.clock import Clock
+    from watcher.methods.base import Report, Wake
+    from watcher.settings import AgentSettings, Settings
+
+MAX_REASON_CHARS = 2_500
+NOT_INHERITED = frozenset({"OPENCLAW_SHELL", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
+CUT_NOTE = "\n[the program's output was longer; it was cut here]\n"
+
+
+class Program:
+    """Runs `argv` for each message of the agent's inbox until nothing is left."""
+
+    name = "program"
+
+    def __init__(self, settings: Settings, clock: Clock, make_bus: Callable[[str], Bus]) -> None:
+        """Take `make_bus`, which gives the bus as seen with an agent's token."""
+        self._settings = settings
+        self._clock = clock
+        self._make_bus = make_bus
+
+    def probe(self, agent: AgentSettings) -> Probe:
+        if not agent.argv:
+            return Probe(False, "no argv is set")
+        if shutil.which(agent.argv[0], path=_environment(agent).get("PATH")) is None:
+            return Probe(False, f"{agent.argv[0]} is not an executable on the PATH")
+        try:
+            self._settings.folder.read_agent_token(agent.name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            return Probe(False, str(error))
+        return Probe(True, f"runs {agent.argv[0]} for each message")
+
+    def run(
+        self, wake: Wake, agent: AgentSettings, report: Report, stop: threading.Event
+    ) -> Outcome:
+        turn = _Turn(wake, agent, report, stop, self)
+        with self._make_bus(agent.name) as bus:
+            return _work_off(Mail(bus, self._clock, stop), turn, stop)
+
+    def environment(self, agent: AgentSettings, item: Item) -> dict[str, str]:
+        """Give the process what it needs to speak for itself, beyond the watcher's own."""
+        return {
+            **_environment(agent),
+            "WAKEBUS_URL": self._settings.url,
+            "WAKEBUS_AGENT": agent.name,
+            "WAKEBUS_HEADER_FILE": str(self._settings.folder.header_file(agent.name)),
+            "WAKEBUS_HANDLE": item.handle,
+            "WAKEBUS_MESSAGE_ID": item.message_id,
+            "WAKEBUS_THREAD": item.thread,
+        }
+
+    def execute(
+        self,
+        command: processes.Command,
+        stop: threading.Event,
+        on_start: Callable[[int], None],
+        on_look: Callable[[], None],
+    ) -> processes.Result:
+        """Run one process."""
+        return processes.run(command, self._clock, stop, on_start=on_start, on_look=on_look)
+
+
+def _work_off(mail: Mail, turn: _Turn, stop: threading.Event) -> Outcome:
+    try:
+        while not stop.is_set():
+            item = mail.read_next()
+            if item is None:
+                return Outcome("ended")
+            turn.take(item, mail)
+    except BusError as error:
+        if not stop.is_set():
+            reason = f"the inbox could not be read: {error}"
+            return Outcome("failed" if turn.is_admitted else "no_turn", reason)
+    return Outcome("left")
+
+
+class _Turn:
+    """The messages of one wake, one after the other."""
+
+    def __init__(
+        self,
+        wake: Wake,
+        agent: AgentSettings,
+        report: Report,
+        stop: threading.Event,
+        program: Program,
+    ) -> None:
+        self._wake = wake
+        self._agent = agent
+        self._report = report
+        self._stop = stop
+        self._program = program
+        self.is_admitted = False
+
+    def take(self, item: Item, mail: Mail) -> None:
+        """Run the program for one message, and settle the message by what came of it."""
+        command = processes.Command(
+            argv=fill(self._agent.argv, item),
+            env=self._program.environment(self._agent, item),
+            cwd=self._agent.cwd,
+            stdin=None if "{text}" in self._agent.argv else encode(item.text),
+            limit_s=self._agent.limit_s,
+        )
+        result = self._program.execute(command, self._stop, self._note_start, self._report.alive)
+        log.say(
+            "program_ended",
+            agent=self._agent.name,
+            message=item.message_id,
+            by=result.ended_by,
+            status=result.status,
+        )
+        if result.ended_by == "stop":
+            mail.release(item, "silent", "the watcher was stopped")
+        elif result.is_good:
+            mail.settle(item, _write_reply(result))
+        else:
+            is_last = item.attempt > self._agent.retries
+            mail.release(item, "fatal" if is_last else "fail", explain(result, self._agent))
+
+    def _note_start(self, _pid: int) -> None:
+        if not self.is_admitted:
+            self.is_admitted = True
+            self._report.admitted(f"program:{self._wake.wake_id}")
+
+
+def fill(argv: tuple[str, ...], item: Item) -> list[str]:
+    """Put the message in the place of arguments that are a placeholder, and nowhere else."""
+    values = {
+        "{text}": encode(item.text).decode().replace("\0", "\ufffd"),
+        "{handle}": item.handle,
+        "{message_id}": item.message_id,
+        "{from}": item.sender,
+    }
+    return [values.get(word, word) for word in argv]
+
+
+def encode(text: str) -> bytes:
+    """Encode a text that came as JSON, which can hold halves of characters."""
+    return text.encode("utf-8", "replace")
+
+
+def explain(result: processes.Result, agent: AgentSettings) -> str:
+    """Write for the sender why there is no answer."""
+    if result.ended_by == "not_started":
+        what = "the program could not be started"
+    elif result.ended_by == "limit":
+        what = f"the program was ended at its limit of {agent.limit_s:g} s"
+    elif result.status is not None and result.status < 0:
+        what = f"the program was killed by signal {-result.status}"
+    else:
+        what = f"the program failed with exit status {result.status}"
+    tail = strip_controls(result.error_tail.decode("utf-8", "replace")).strip()
+    return f"{what}: {tail}"[:MAX_REASON_CHARS] if tail else what
+
+
+def strip_controls(text: str) -> str:
+    """Take out what could steer a terminal; line ends and tabs stay."""
+    return "".join(char for char in text if char.isprintable() or char in "\n\t")
+
+
+def _write_reply(result: processes.Result) -> str:
+    text = result.output.decode("utf-8", "replace")
+    return text + CUT_NOTE if result.is_cut else text
+
+
+def _environment(agent: AgentSettings) -> dict[str, str]:
+    # OpenClaw refuses some of its own commands inside what it takes for an agent's shell
+    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+    return {**inherited, **agent.env}

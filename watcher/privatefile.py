@@ -1,0 +1,73 @@
+"""Files that only their owner may read, written whole or not at all.
+
+Its own module because every secret and every position of the watcher goes through the same two
+promises: never readable by others, never half written. It must not know what is inside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+class LooseFileError(Exception):
+    """Others can read a file that holds a secret; the message has the command that mends it."""
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents; the folder itself is for its owner only."""
+    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Put `text` in the place of the file's content and onto the disk, with mode 0600.
+
+    Whatever happens, a reader finds the old text or the new one, never a part.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def read_secret(path: Path) -> str:
+    """Give the stripped text of a file that nobody but its owner may read.
+
+    Raises:
+        LooseFileError: the mode lets others read it.
+        OSError: it cannot be read.
+    """
+    with path.open(encoding="utf-8") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & 0o077:
+            raise LooseFileError(
+                f"{path} can be read by others (mode {mode:04o}); run: chmod 600 '{path}'"
+            )
+        return file.read().strip()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a rename onto the disk; a filesystem that cannot sync a folder loses nothing else."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,67 @@
+"""What OpenClaw's words about a run mean for a turn: pure judgement of its answers.
+
+It must not know how they were asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watcher.methods.base import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_REASON_CHARS = 500
+SILENT_END = "the turn ended without a visible line (NO_REPLY)"
+_TASK_ENDS = {"failed": "failed", "cancelled": "was cancelled", "timed_out": "timed out"}
+
+
+def judge_answer(answer: Mapping[str, Any]) -> Outcome | None:
+    """Judge an answer of `agent` or `agent.wait`; None while the run goes on.
+
+    A run that ends in NO_REPLY is an error to OpenClaw; its model did run to the end and chose to
+    say nothing, so to us it is an end.
+    """
+    status = answer.get("status")
+    if status == "ok":
+        return Outcome("ended")
+    if status == "error" and _is_silent(answer):
+        return Outcome("ended", SILENT_END)
+    if status == "error":
+        return Outcome("failed", _explain(answer))
+    if status == "timeout" and ("endedAt" in answer or "summary" in answer):
+        return Outcome("failed", _explain(answer))  # the run's own limit, not that of our waiting
+    return None
+
+
+def judge_task(task: Mapping[str, Any]) -> Outcome | None:
+    """Judge an entry of the task ledger, which outlives the gateway's memory of its runs."""
+    status = str(task.get("status"))
+    if status == "completed":
+        return Outcome("ended")
+    if status in _TASK_ENDS:
+        why = _tidy(task.get("error") or task.get("terminalSummary") or "")
+        return Outcome("failed", f"the turn {_TASK_ENDS[status]}{': ' if why else ''}{why}")
+    return None
+
+
+def _is_silent(answer: Mapping[str, Any]) -> bool:
+    reply = answer.get("terminalReply")
+    return isinstance(reply, dict) and reply.get("disposition") == "silent"
+
+
+def _explain(answer: Mapping[str, Any]) -> str:
+    text = _tidy(answer.get("error") or answer.get("pendingError") or "")
+    if text:
+        return text
+    stopped_by = answer.get("stopReason")
+    if stopped_by:
+        return f"the turn was stopped in OpenClaw ({_tidy(stopped_by)})"
+    return "the turn failed, and OpenClaw does not say why"
+
+
+def _tidy(value: Any) -> str:
+    """Make one line of a message that was made for a chat."""
+    text = value.get("message", "") if isinstance(value, dict) else value
+    return " ".join(str(text).replace("\u26a0\ufe0f", "").split())[:MAX_REASON_CHARS]

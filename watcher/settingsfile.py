@@ -1,0 +1,119 @@
+"""The settings on the disk: find the folder, read the file, change it without breaking it.
+
+A change is checked as a whole before it is written. It must not know what a setting is for.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watcher import privatefile, settingscheck
+from watcher.settings import Folder, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def find_folder(chosen: str | None, environ: Mapping[str, str]) -> Folder:
+    """Give the folder: `--dir`, else WAKEBUS_DIR, else `.wakebus` in the home folder."""
+    named = chosen or environ.get("WAKEBUS_DIR")
+    if named:
+        return Folder(Path(named).expanduser().absolute())
+    return Folder(Path(environ.get("HOME") or Path.home()) / ".wakebus")
+
+
+def write_for_shell(folder: Folder, environ: Mapping[str, str]) -> str:
+    """Write the folder as the agents' curl commands name it: below `$HOME` where it is there."""
+    home = Path(environ.get("HOME") or Path.home())
+    try:
+        return f"$HOME/{folder.path.relative_to(home)}"
+    except ValueError:
+        return str(folder.path)
+
+
+def find_file(named: str | None) -> Path | None:
+    """Give a file that a person named, as a path that holds from anywhere."""
+    return Path(named).expanduser().absolute() if named else None
+
+
+def read_raw(folder: Folder) -> dict[str, Any] | None:
+    """Give the file's object as it is, or None where there is no file.
+
+    Raises:
+        SettingsError: it is not a JSON object, or cannot be read.
+    """
+    path = folder.settings_file
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    if not isinstance(raw, dict):
+        raise SettingsError(f"{path} must hold a JSON object")
+    return raw
+
+
+def load(folder: Folder) -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        SettingsError: there are none, or one is wrong.
+    """
+    raw = read_raw(folder)
+    if raw is None:
+        raise SettingsError(
+            f"{folder.settings_file} is not there; run: bus-watcher enrol URL CODE "
+            "(`bus node add NAME` on the bus machine prints both)"
+        )
+    try:
+        return settingscheck.build(raw, folder)
+    except SettingsError as error:
+        raise SettingsError(f"{folder.settings_file}: {error}") from error
+
+
+def save(folder: Folder, raw: dict[str, Any]) -> Settings:
+    """Check the settings and put them onto the disk.
+
+    Raises:
+        SettingsError: one is wrong; the file is as it was.
+    """
+    checked = settingscheck.build(raw, folder)
+    privatefile.write(folder.settings_file, json.dumps(raw, indent=2, sort_keys=True) + "\n")
+    return checked
+
+
+def change_agent(folder: Folder, agent: str, words: list[str]) -> Settings:
+    """Change an agent's settings by `key=value` words; an empty value takes a key away.
+
+    Raises:
+        SettingsError: an unknown agent, key or value; the file is as it was.
+    """
+    raw = read_raw(folder) or {}
+    known = raw.get("agents", {})
+    if agent not in known:
+        raise SettingsError(f"no agent {agent} here; this node has: {', '.join(known) or 'none'}")
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise SettingsError(f"{word!r} is not key=value")
+        if value:
+            known[agent][key] = _parse_value(key, value)
+        else:
+            known[agent].pop(key, None)
+    return save(folder, raw)
+
+
+def _parse_value(key: str, value: str) -> Any:
+    """Read a value from a command line as its key wants it; what does not fit is refused later."""
+    try:
+        if key == "argv" and not value.startswith("["):
+            return shlex.split(value)
+        if key in {"argv", "env", "limit_s", "retries"}:
+            return json.loads(value)
+    except ValueError as error:
+        raise SettingsError(f"{key}={value!r}: {error}") from error
+    return value

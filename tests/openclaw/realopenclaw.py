@@ -1,0 +1,160 @@
+"""One real OpenClaw of the lab, with a scripted model: started, told what to do, killed, asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FIRST_PORT = 29110
+PORT_STEP = 10
+START_LIMIT_S = 240
+
+
+@dataclass
+class OpenClaw:
+    """One gateway with its own state, agents, tokens and scripted model."""
+
+    name: str
+    port: int
+    agents: tuple[str, ...] = ("alpha", "beta")
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def model_port(self) -> int:
+        return self.port + 1
+
+    @property
+    def gateway_token(self) -> str:
+        return self.env["LAB_GATEWAY_TOKEN"]
+
+    @property
+    def hook_token(self) -> str:
+        return self.env["LAB_HOOK_TOKEN"]
+
+    @property
+    def home(self) -> Path:
+        """The folder that is HOME for this instance."""
+        return Path(self.env["HOME"])
+
+    @property
+    def folder(self) -> Path:
+        return self.home.parent
+
+    @property
+    def config(self) -> Path:
+        return Path(self.env["OPENCLAW_CONFIG_PATH"])
+
+    def fresh(self) -> None:
+        """Start it from an empty state."""
+        self._lab("fresh", self.name, str(self.port), *self.agents)
+        self.env = dict(self._read_environment())
+
+    def up(self) -> None:
+        """Start what does not run, with the state that is there."""
+        self._lab("up", self.name, str(self.port), *self.agents)
+
+    def kill(self) -> None:
+        """Kill -9 the gateway; the model stays."""
+        self._lab("kill", self.name)
+
+    def down(self) -> None:
+        self._lab("down", self.name)
+
+    def run(self, *command: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a command with this instance's openclaw, Node, HOME and tokens."""
+        return subprocess.run(
+            command,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What a process needs to live on this instance's machine."""
+        inherited = {key: text for key, text in os.environ.items() if key != "OPENCLAW_SHELL"}
+        return {**inherited, **self.env}
+
+    def set_behaviour(self, behaviour: dict[str, Any]) -> None:
+        """Tell the model what to do from its next request on."""
+        path = self.folder / "behaviour.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(behaviour))
+        fresh.replace(path)
+
+    def say(self, text: str, *, delay_s: float = 0.0) -> None:
+        """Have the model answer everything with this line, after so long."""
+        self.set_behaviour({"default": {"steps": [{"text": text, "delay": delay_s}]}})
+
+    def model_log(self, since: int = 0) -> list[dict[str, Any]]:
+        """What the model was asked, after the request with that number."""
+        url = f"http://127.0.0.1:{self.model_port}/log?since={since}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+        return found
+
+    def model_seq(self) -> int:
+        """The number of the last request."""
+        return max((record["seq"] for record in self.model_log()), default=0)
+
+    def await_model(self, text: str, *, since: int = 0, timeout_s: float = 60) -> dict[str, Any]:
+        """Wait until the model was asked something that contains the text."""
+        found = await_that(
+            lambda: [r for r in self.model_log(since) if text in r["last_user"] + r["last_text"]],
+            f"the model was never asked about {text!r}",
+            timeout_s,
+        )
+        record: dict[str, Any] = found[0]
+        return record
+
+    def _read_environment(self) -> Iterator[tuple[str, str]]:
+        text = self._lab("env", self.name)
+        for key, quoted, plain in re.findall(r'([A-Z_]+)=(?:"([^"]*)"|(\S+))', text):
+            yield key, (quoted or plain).replace("$PATH", os.environ["PATH"])
+
+    def _lab(self, *arguments: str) -> str:
+        script = Path(os.environ["WAKEBUS_LAB"]) / "openclaw" / "openclaw-lab.sh"
+        done = subprocess.run(
+            [script, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def await_that(condition: Callable[[], Any], otherwise: str, timeout_s: float = 30) -> Any:
+    """Give the condition's value as soon as it is true; fail with the sentence if it never is."""
+    until_s = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < until_s, otherwise
+        time.sleep(0.05)
+    return value
+
+
+def find_port() -> int:
+    """Give a port that is free, and so is the next one, which is the model's."""
+    for port in range(FIRST_PORT, FIRST_PORT + 60 * PORT_STEP, PORT_STEP):
+        if is_free(port) and is_free(port + 1):
+            return port
+    raise AssertionError("no free port for a gateway")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -1,0 +1,258 @@
+"""The one tree of errors: what went wrong, in a word a program can test and a sentence to act on.
+
+It knows no HTTP; `bus.web.problems` gives each code its status. The class docstring is the
+default message.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class BusError(Exception):
+    """Something went wrong on the bus."""
+
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, detail: str | None = None, *, retry_after_s: float | None = None, **more: Any
+    ) -> None:
+        """Keep the sentence for the reader, when to try again, and members for the answer."""
+        self.detail = detail or type(self).__doc__ or ""
+        self.retry_after_s = retry_after_s
+        self.more = more
+        super().__init__(self.detail)
+
+
+class InvalidRequestError(BusError):
+    """The request is not what this call takes."""
+
+    code = "invalid_request"
+    title = "Invalid request"
+
+
+class WaitingRefusedError(BusError):
+    """Sending never waits: leave timeoutSeconds out or 0; the answer comes as a message."""
+
+    code = "waiting_refused"
+    title = "Sending never waits"
+
+
+class TypeNotTakenError(BusError):
+    """The recipient does not take this type of message."""
+
+    code = "type_not_taken"
+    title = "Type not taken"
+
+
+class UnauthorizedError(BusError):
+    """A token is needed: send `Authorization: Bearer TOKEN`."""
+
+    code = "unauthorized"
+    title = "Unauthorized"
+
+
+class ForbiddenError(BusError):
+    """This token may not make this call."""
+
+    code = "forbidden"
+    title = "Forbidden"
+
+
+class SenderMismatchError(BusError):
+    """The body names a sender other than the token's agent; leave `from` out."""
+
+    code = "sender_mismatch"
+    title = "Sender mismatch"
+
+
+class NotFoundError(BusError):
+    """There is nothing here, or it is not yours to see."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class UnknownRecipientError(BusError):
+    """No such recipient: `GET /api/agents` lists those you can reach."""
+
+    code = "unknown_recipient"
+    title = "Unknown recipient"
+
+
+class UnknownHandleError(BusError):
+    """No item of yours has this handle; `GET /api/inbox` shows your handles."""
+
+    code = "unknown_handle"
+    title = "Unknown handle"
+
+
+class FencedError(BusError):
+    """This handle or wake is stale: a newer attempt took its place."""
+
+    code = "fenced"
+    title = "Fenced"
+
+
+class EndedError(BusError):
+    """The delivery has ended; nothing more can be done with it."""
+
+    code = "ended"
+    title = "Ended"
+
+
+class NoReplyAddressError(BusError):
+    """The bus itself wrote this message; it takes no reply."""
+
+    code = "no_reply_address"
+    title = "No reply address"
+
+
+class ConflictError(BusError):
+    """The state of the bus does not allow this."""
+
+    code = "conflict"
+    title = "Conflict"
+
+
+class NameTakenError(BusError):
+    """The name is in use."""
+
+    code = "name_taken"
+    title = "Name taken"
+
+
+class MixedCompartmentsError(BusError):
+    """Agents of different compartments under one Unix user could read each other's files."""
+
+    code = "mixed_compartments"
+    title = "Mixed compartments"
+
+
+class CodeUsedError(BusError):
+    """This enrolment code was used by another machine; make a new one: bus node code NAME."""
+
+    code = "code_used"
+    title = "Code used"
+
+
+class CodeExpiredError(BusError):
+    """This enrolment code has expired; make a new one: bus node code NAME."""
+
+    code = "code_expired"
+    title = "Code expired"
+
+
+class KeyReusedError(BusError):
+    """The Idempotency-Key was used for another request in the last 24 hours."""
+
+    code = "key_reused"
+    title = "Key reused"
+
+
+class InstanceBusyError(BusError):
+    """Another watcher uses this node's token and was heard from in the last minute."""
+
+    code = "instance_busy"
+    title = "Instance busy"
+    retryable = True
+
+
+class BodyTooLargeError(BusError):
+    """The body is over the limit."""
+
+    code = "body_too_large"
+    title = "Body too large"
+
+
+class UnsupportedMediaTypeError(BusError):
+    """This call takes application/json."""
+
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class MethodNotAllowedError(BusError):
+    """This path does not take this method."""
+
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
+class InboxFullError(BusError):
+    """The recipient's inbox is full; nothing was dropped and nothing was taken."""
+
+    code = "inbox_full"
+    title = "Inbox full"
+    retryable = True
+
+
+class RateLimitedError(BusError):
+    """Too many requests from this principal."""
+
+    code = "rate_limited"
+    title = "Rate limited"
+    retryable = True
+
+
+class WriterShareError(BusError):
+    """This principal has its whole share of the writer's queue in flight."""
+
+    code = "writer_share"
+    title = "Writer share used up"
+    retryable = True
+
+
+class StorageBusyError(BusError):
+    """The writer's queue is full; nothing was taken."""
+
+    code = "storage_busy"
+    title = "Storage busy"
+    retryable = True
+
+
+class StorageFailedError(BusError):
+    """The disk or the database refused the write; nothing was taken."""
+
+    code = "storage_failed"
+    title = "Storage failed"
+    retryable = True
+
+
+class TooManyStreamsError(BusError):
+    """The limit of open streams is reached."""
+
+    code = "too_many_streams"
+    title = "Too many streams"
+    retryable = True
+
+
+class DrainingError(BusError):
+    """The bus is stopping; it will be back."""
+
+    code = "draining"
+    title = "Draining"
+    retryable = True
+
+
+class ConfigError(BusError):
+    """A setting is wrong."""
+
+    code = "config"
+    title = "Configuration"
+
+
+class SchemaError(BusError):
+    """The database's schema is not this program's."""
+
+    code = "schema_out_of_date"
+    title = "Schema out of date"
+
+
+class LockedError(BusError):
+    """Another bus process has this database."""
+
+    code = "locked"
+    title = "Locked"

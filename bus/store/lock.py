@@ -1,0 +1,34 @@
+"""One bus process per database: a lock on a file beside it, held as long as the process lives."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from bus.errors import LockedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def take_lock(db_path: Path) -> int:
+    """Take the lock; gives the descriptor, which a fork inherits and which must stay open.
+
+    Raises:
+        LockedError: another process has it; its id is named.
+    """
+    path = db_path.with_name(f"{db_path.name}.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise LockedError(
+            f"another bus (process {holder}) has {db_path}; stop it first, or use another "
+            "BUS_DATA_DIR"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor

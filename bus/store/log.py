@@ -1,0 +1,111 @@
+"""The append-only log that owns `seq`: every fact that somebody may wait for is a row.
+
+A row is written in the transaction that makes it true, so one writer's order of allocation is the
+order of commit and nothing ever appears below a cursor already passed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from bus.store.schema import log, meta
+from bus.store.transaction import EVERYTHING, Transaction, node_topic, participant_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fact: its place in the log, its kind, and what a stream shows of it."""
+
+    seq: int
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The epoch, the oldest place that a cursor may name, and the newest row."""
+
+    epoch: str
+    oldest: int
+    head: int
+
+
+@dataclass(frozen=True)
+class Concerns:
+    """Whose streams show a fact: the participant it is for, the sender it tells, the node."""
+
+    participant_id: int | None = None
+    sender_id: int | None = None
+    node_id: int | None = None
+
+    def topics(self) -> set[str]:
+        """Name who must look again."""
+        people = {self.participant_id, self.sender_id} - {None}
+        topics = {participant_topic(who) for who in people if who is not None}
+        return topics | ({node_topic(self.node_id)} if self.node_id is not None else set())
+
+
+def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concerns) -> int:
+    """Add a fact for those it concerns, and have them look again; gives its `seq`."""
+    row = {
+        "at_ms": tx.now_ms,
+        "kind": kind,
+        "data": json.dumps(data, separators=(",", ":")),
+        **vars(concerns),
+    }
+    seq = tx.conn.execute(log.insert().values(row).returning(log.c.seq)).scalar_one()
+    tx.look_again(EVERYTHING, *concerns.topics())
+    return seq
+
+
+def read_after(
+    conn: sa.Connection, seq: int, audience: Sequence[sa.ColumnElement[bool]], limit: int
+) -> list[Row]:
+    """Read the rows after a place that the audience may see, oldest first."""
+    query = sa.select(log.c.seq, log.c.kind, log.c.data).where(log.c.seq > seq)
+    if audience:
+        query = query.where(sa.or_(*audience))
+    rows = conn.execute(query.order_by(log.c.seq).limit(limit))
+    return [Row(row.seq, row.kind, json.loads(row.data)) for row in rows]
+
+
+def read_bounds(conn: sa.Connection) -> Bounds:
+    """Read the log's epoch and ends. `oldest` is the last trimmed place: a cursor there is good."""
+    facts = {row.key: row.value for row in conn.execute(sa.select(meta))}
+    oldest = int(facts.get("log_trimmed_to", "0"))
+    head = conn.execute(sa.select(sa.func.max(log.c.seq))).scalar()
+    return Bounds(facts["epoch"], oldest, max(oldest, head or 0))
+
+
+def trim(tx: Transaction, older_than_ms: int, limit: int) -> int:
+    """Remove up to `limit` rows from the log's beginning; gives how many went.
+
+    The newest row always stays, so the head is never forgotten.
+    """
+    oldest = tx.conn.execute(
+        sa.select(log.c.seq, log.c.at_ms).order_by(log.c.seq).limit(limit)
+    ).all()
+    newest = tx.conn.execute(sa.select(sa.func.max(log.c.seq))).scalar() or 0
+    last = 0
+    for row in oldest:
+        if row.at_ms >= older_than_ms or row.seq >= newest:
+            break
+        last = row.seq
+    if not last:
+        return 0
+    gone = tx.conn.execute(log.delete().where(log.c.seq <= last)).rowcount
+    tx.conn.execute(
+        sa.text(
+            "INSERT INTO meta (key, value) VALUES ('log_trimmed_to', :value)"
+            " ON CONFLICT (key) DO UPDATE SET value = :value"
+        ),
+        {"value": str(last)},
+    )
+    return gone

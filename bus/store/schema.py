@@ -1,0 +1,289 @@
+"""The one picture of the database; `migrations/` must arrive at exactly this.
+
+Times are integers: milliseconds since 1970, UTC. Booleans are 0 or 1. JSON is text. Nothing here
+knows what a state means; the rooms' models do.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+"""The newest migration; `bus serve` refuses a database at another. A test holds the two equal."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = sa.MetaData(naming_convention=NAMING)
+
+
+def number(name: str, *, default: int | None = None, null: bool = False) -> sa.Column[int]:
+    """Make an integer column."""
+    given = None if default is None else sa.text(str(default))
+    return sa.Column(name, sa.Integer, nullable=null, server_default=given)
+
+
+def text(name: str, *, default: str | None = None, null: bool = False) -> sa.Column[str]:
+    """Make a text column."""
+    given = None if default is None else sa.text(f"'{default}'")
+    return sa.Column(name, sa.Text, nullable=null, server_default=given)
+
+
+def serial(name: str = "id") -> sa.Column[int]:
+    """Make a key whose numbers are never given twice (see `sqlite_autoincrement` below)."""
+    return sa.Column(name, sa.Integer, primary_key=True, autoincrement=True)
+
+
+def key(name: str) -> sa.Column[str]:
+    """Make a text key."""
+    return sa.Column(name, sa.Text, primary_key=True)
+
+
+def table(name: str, *parts: sa.schema.SchemaItem, serial_key: bool = False) -> sa.Table:
+    """Make a STRICT table: SQLite then refuses a text in a number's place."""
+    return sa.Table(name, metadata, *parts, sqlite_strict=True, sqlite_autoincrement=serial_key)
+
+
+def unique_open(name: str, column: sa.Column[str] | sa.Column[int], end: str) -> sa.Index:
+    """Make values unique among rows that have not ended."""
+    return sa.Index(
+        name,
+        column,
+        unique=True,
+        sqlite_where=sa.text(f"{end} IS NULL"),
+        postgresql_where=sa.text(f"{end} IS NULL"),
+    )
+
+
+def due_index(name: str, column: sa.Column[int]) -> sa.Index:
+    """Index the rows for which the keeper has something to do at some time."""
+    return sa.Index(
+        name,
+        column,
+        sqlite_where=sa.text(f"{column.name} IS NOT NULL"),
+        postgresql_where=sa.text(f"{column.name} IS NOT NULL"),
+    )
+
+
+meta = table("meta", key("key"), text("value"))
+
+log = table(
+    "log",
+    serial("seq"),
+    number("at_ms"),
+    text("kind"),
+    number("participant_id", null=True),
+    number("sender_id", null=True),
+    number("node_id", null=True),
+    text("data"),
+    serial_key=True,
+)
+sa.Index("ix_log_participant", log.c.participant_id, log.c.seq)
+sa.Index("ix_log_sender", log.c.sender_id, log.c.seq)
+sa.Index("ix_log_node", log.c.node_id, log.c.seq)
+
+nodes = table(
+    "nodes",
+    serial(),
+    text("name"),
+    text("url", default=""),
+    text("header_dir", default="$HOME/.wakebus"),
+    text("version", default=""),
+    text("instance", default=""),
+    number("seen_ms", null=True),
+    number("created_ms"),
+    number("removed_ms", null=True),
+    serial_key=True,
+)
+unique_open("uq_nodes_name", nodes.c.name, "removed_ms")
+
+participants = table(
+    "participants",
+    serial(),
+    text("name"),
+    text("kind"),
+    number("node_id", null=True),
+    text("local_agent", default=""),
+    text("session_key", default=""),
+    text("display_name", default=""),
+    text("accepts", null=True),
+    number("paused", default=0),
+    text("method", default=""),
+    text("method_why", default=""),
+    number("generation", default=0),
+    number("wake_failures", default=0),
+    number("last_read_ms", null=True),
+    number("last_woken_ms", null=True),
+    number("created_ms"),
+    number("removed_ms", null=True),
+    sa.ForeignKeyConstraint(["node_id"], ["nodes.id"]),
+    serial_key=True,
+)
+unique_open("uq_participants_name", participants.c.name, "removed_ms")
+sa.Index("ix_participants_session_key", participants.c.session_key)
+sa.Index("ix_participants_node", participants.c.node_id)
+
+memberships = table(
+    "memberships",
+    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    key("compartment"),
+)
+sa.Index("ix_memberships_compartment", memberships.c.compartment)
+
+groups = table("groups", serial(), text("name"), number("created_ms"), serial_key=True)
+sa.Index("uq_groups_name", groups.c.name, unique=True)
+group_members = table(
+    "group_members",
+    sa.Column("group_id", sa.Integer, sa.ForeignKey("groups.id"), primary_key=True),
+    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+)
+
+tokens = table(
+    "tokens",
+    key("id"),
+    text("kind"),
+    number("participant_id", null=True),
+    number("node_id", null=True),
+    text("label", default=""),
+    text("hash"),
+    number("created_ms"),
+    number("revoked_ms", null=True),
+    sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
+    sa.ForeignKeyConstraint(["node_id"], ["nodes.id"]),
+)
+sa.Index("uq_tokens_hash", tokens.c.hash, unique=True)
+sa.Index("ix_tokens_participant", tokens.c.participant_id)
+sa.Index("ix_tokens_node", tokens.c.node_id)
+
+enrolments = table(
+    "enrolments",
+    key("code_hash"),
+    number("node_id"),
+    text("salt"),
+    number("created_ms"),
+    number("expires_ms"),
+    number("used_ms", null=True),
+    text("nonce_hash", default=""),
+    sa.ForeignKeyConstraint(["node_id"], ["nodes.id"]),
+)
+
+messages = table(
+    "messages",
+    key("id"),
+    text("thread"),
+    number("hops"),
+    text("path"),
+    number("sender_id", null=True),
+    text("trust"),
+    text("type"),
+    text("subject", default=""),
+    text("body"),
+    text("in_reply_to", null=True),
+    number("priority"),
+    number("reply_expected"),
+    number("wake"),
+    text("reply_key", null=True),
+    number("created_ms"),
+    number("deliver_ms", null=True),
+    number("expires_ms", null=True),
+    sa.ForeignKeyConstraint(["sender_id"], ["participants.id"]),
+)
+sa.Index("ix_messages_sender", messages.c.sender_id, messages.c.created_ms)
+sa.Index("ix_messages_thread", messages.c.thread, messages.c.created_ms)
+sa.Index("ix_messages_in_reply_to", messages.c.in_reply_to)
+sa.Index("uq_messages_reply_key", messages.c.reply_key, unique=True)
+
+deliveries = table(
+    "deliveries",
+    serial(),
+    text("message_id"),
+    number("recipient_id"),
+    text("state"),
+    text("reason", default=""),
+    number("seen", default=1),
+    number("priority"),
+    number("seq", null=True),
+    number("attempt", default=0),
+    number("failed_attempts", default=0),
+    number("lease_until_ms", null=True),
+    text("lease_wake", null=True),
+    text("wake_id", null=True),
+    number("wakes", default=1),
+    number("due_ms", null=True),
+    number("queued_ms", null=True),
+    number("delayed_ms", null=True),
+    number("replied_ms", null=True),
+    number("ended_ms", null=True),
+    sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
+    sa.ForeignKeyConstraint(["recipient_id"], ["participants.id"]),
+    serial_key=True,
+)
+sa.Index("uq_deliveries_message", deliveries.c.message_id, deliveries.c.recipient_id, unique=True)
+sa.Index(
+    "ix_deliveries_open",
+    deliveries.c.recipient_id,
+    deliveries.c.priority,
+    deliveries.c.seq,
+    sqlite_where=sa.text("ended_ms IS NULL"),
+    postgresql_where=sa.text("ended_ms IS NULL"),
+)
+sa.Index("ix_deliveries_recipient", deliveries.c.recipient_id, deliveries.c.id)
+due_index("ix_deliveries_due", deliveries.c.due_ms)
+due_index("ix_deliveries_ended", deliveries.c.ended_ms)
+
+ladder = table(
+    "ladder",
+    serial(),
+    number("delivery_id"),
+    number("at_ms"),
+    text("state"),
+    number("attempt"),
+    text("reason", default=""),
+    text("wake_id", null=True),
+    text("turn_id", null=True),
+    number("seen", default=1),
+    sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
+)
+sa.Index("ix_ladder_delivery", ladder.c.delivery_id, ladder.c.id)
+
+wakes = table(
+    "wakes",
+    key("id"),
+    number("participant_id"),
+    number("node_id", null=True),
+    number("generation"),
+    text("state"),
+    number("attempt", default=1),
+    text("method", default=""),
+    text("turn_id", null=True),
+    text("result", default=""),
+    text("reason", default=""),
+    number("asked_ms"),
+    number("received_ms", null=True),
+    number("admitted_ms", null=True),
+    number("read_ms", null=True),
+    number("closed_ms", null=True),
+    number("due_ms", null=True),
+    sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
+)
+unique_open("uq_wakes_open", wakes.c.participant_id, "closed_ms")
+sa.Index("uq_wakes_generation", wakes.c.participant_id, wakes.c.generation, unique=True)
+due_index("ix_wakes_due", wakes.c.due_ms)
+due_index("ix_wakes_closed", wakes.c.closed_ms)
+
+holds = table("holds", key("thread"), number("at_ms"), text("reason"))
+
+idempotency = table(
+    "idempotency",
+    key("principal"),
+    key("route"),
+    key("key"),
+    text("request_hash"),
+    number("status"),
+    text("answer"),
+    number("created_ms"),
+)
+sa.Index("ix_idempotency_created", idempotency.c.created_ms)

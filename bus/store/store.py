@@ -1,0 +1,56 @@
+"""The store as the rooms see it: read, or run an operation through the writer."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from bus.store.engine import open_reader, open_writer
+from bus.store.transaction import Hooks
+from bus.store.writer import Tools, Writer, storage_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import sqlalchemy as sa
+
+    from bus.clock import Clock
+    from bus.config import Config
+    from bus.ids import Ids
+    from bus.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Store:
+    """One database: its writer, its readers, its hooks."""
+
+    def __init__(
+        self, config: Config, clock: Clock, ids: Ids, look_again: Callable[[set[str]], None]
+    ) -> None:
+        """Open the database that `config` names; it must be migrated already."""
+        self.config, self.clock, self.ids = config, clock, ids
+        self.hooks = Hooks()
+        self._readers = open_reader(config)
+        self.writer = Writer(open_writer(config), Tools(clock, ids, config, self.hooks), look_again)
+
+    def write(self, operation: Callable[[Transaction], T], who: str = "") -> T:
+        """Run an operation in a transaction of the one writer; it is on disk at return."""
+        return self.writer.run(operation, who)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open one snapshot for reading. Never keep it open while something is sent."""
+        try:
+            with self._readers.connect() as conn:
+                yield conn
+        except Exception as error:
+            wrapped = storage_error(error)
+            if wrapped is error:
+                raise
+            raise wrapped from error
+
+    def close(self) -> None:
+        """Wait for the queued writes, then close every connection."""
+        self.writer.close()
+        self._readers.dispose()

@@ -1,0 +1,81 @@
+"""What a use case works in: one open transaction, the time, identity, and the effects to come.
+
+A verb gets a `Transaction`, writes, and names who must look again; that happens after COMMIT.
+Rooms further down hear of things through hooks that run in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+    from bus.config import Config
+    from bus.ids import Ids
+
+KEEPER = "keeper"
+"""The topic of the keeper: a deadline may have come nearer."""
+EVERYTHING = "everything"
+"""The topic of readers who may see every row of the log."""
+
+
+def participant_topic(participant_id: int) -> str:
+    """Name the topic of a participant's streams and waiting inbox reads."""
+    return f"participant {participant_id}"
+
+
+def node_topic(node_id: int) -> str:
+    """Name the topic of a node's streams."""
+    return f"node {node_id}"
+
+
+def token_topic(token_id: str) -> str:
+    """Name the topic of all that a token has open: it must look whether it is still good."""
+    return f"token {token_id}"
+
+
+class Hooks:
+    """Who is called when something happens, registered once in `bus.app`."""
+
+    def __init__(self) -> None:
+        self._called: defaultdict[str, list[Callable[..., Any]]] = defaultdict(list)
+
+    def on(self, event: str, call: Callable[..., Any]) -> None:
+        """Have `call(tx, **facts)` run whenever the event is announced."""
+        self._called[event].append(call)
+
+    def called(self, event: str) -> list[Callable[..., Any]]:
+        """List who is called."""
+        return self._called[event]
+
+
+@dataclass
+class Transaction:
+    """One open write transaction (or one savepoint of it)."""
+
+    conn: sa.Connection
+    now_ms: int
+    ids: Ids
+    config: Config
+    hooks: Hooks
+    topics: set[str] = field(default_factory=set)
+
+    def look_again(self, *topics: str) -> None:
+        """Have the listeners of these topics look again after COMMIT."""
+        self.topics.update(topics)
+
+    def announce(self, event: str, **facts: Any) -> None:
+        """Run the hooks of an event, in this transaction."""
+        for call in self.hooks.called(event):
+            call(self, **facts)
+
+    def ask(self, question: str, **facts: Any) -> Any:
+        """Ask a room further down; the answer of the one that knows, or None."""
+        for call in self.hooks.called(question):
+            return call(self, **facts)
+        return None

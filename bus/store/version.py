@@ -1,0 +1,33 @@
+"""Which schema a database has, asked with the standard library alone.
+
+`bus serve` asks this before it forks, when nothing heavier may be imported yet.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from bus.errors import StorageFailedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_version(db_path: Path) -> str | None:
+    """Give the revision of a database, or None where it has none or is not there."""
+    if not db_path.exists():
+        return None
+    try:
+        connection = sqlite3.connect(db_path)
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise StorageFailedError(f"cannot read {db_path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StorageFailedError(f"{db_path} is not a database: {error}") from error
+    return row[0] if row else None

@@ -60,7 +60,7 @@ def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concer
         "data": json.dumps(data, separators=(",", ":")),
         **vars(concerns),
     }
-    seq = tx.conn.execute(log.insert().values(row).returning(log.c.seq)).scalar_one()
+    seq: int = tx.conn.execute(log.insert().values(row).returning(log.c.seq)).scalar_one()
     tx.look_again(EVERYTHING, *concerns.topics())
     return seq
 

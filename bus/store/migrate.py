@@ -18,8 +18,7 @@ from alembic.script import ScriptDirectory
 
 from bus.errors import SchemaError
 from bus.store.lock import take_lock
-from bus.store.schema import HEAD
-from bus.store.version import read_version
+from bus.store.version import HEAD, read_version
 
 if TYPE_CHECKING:
     from bus.config import Config

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0001"
-"""The newest migration; `bus serve` refuses a database at another. A test holds the two equal."""
-
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

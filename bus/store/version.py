@@ -13,6 +13,9 @@ from bus.errors import StorageFailedError
 if TYPE_CHECKING:
     from pathlib import Path
 
+HEAD = "0001"
+"""The newest migration; `bus serve` refuses a database at another. A test holds the two equal."""
+
 
 def read_version(db_path: Path) -> str | None:
     """Give the revision of a database, or None where it has none or is not there."""

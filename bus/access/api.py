@@ -1,0 +1,101 @@
+"""The routes of access: who am I, tokens, compartments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bus.access import service
+from bus.clock import to_text
+from bus.directory import service as directory
+from bus.errors import InvalidRequestError, NotFoundError
+from bus.store.log import read_bounds
+from bus.web.calls import Calls
+from bus.web.request import read_json
+from bus.web.runtime import runtime
+
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+    from bus.store.transaction import Transaction
+
+calls = Calls("access")
+
+
+class TokenBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A token to make: for an agent or a person by name, for a node by name, or to administer."""
+
+    kind: str
+    subject: str = ""
+    label: str = ""
+
+
+@calls.add("GET", "/api/whoami", who=("agent", "person", "node", "admin"), summary="Whose token")
+def whoami(principal: Principal) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        shown: dict[str, Any] = {
+            "kind": principal.kind,
+            "name": principal.name,
+            "compartments": sorted(principal.compartments),
+            "epoch": read_bounds(conn).epoch,
+        }
+        if principal.kind == "node":
+            shown["agents"] = [one.name for one in directory.visible(conn, principal)]
+    return shown
+
+
+@calls.add("GET", "/api/tokens", who=("admin",), summary="All tokens, without the tokens")
+def tokens(_principal: Principal) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        rows = service.list_tokens(conn)
+    shown = [
+        {
+            "id": row["id"],
+            "kind": row["kind"],
+            "subject": row["subject"],
+            "label": row["label"],
+            "created_at": to_text(row["created_ms"]),
+            "revoked_at": to_text(row["revoked_ms"]) if row["revoked_ms"] else None,
+        }
+        for row in rows
+    ]
+    return {"tokens": shown}
+
+
+@calls.add("POST", "/api/tokens", who=("admin",), summary="Make a token", body=TokenBody)
+def make_token(principal: Principal) -> tuple[dict[str, Any], int]:
+    body = read_json(TokenBody)
+    token_id, token = runtime().store.write(lambda tx: create(tx, body), principal.id)
+    shown = {"id": token_id, "token": token, "kind": body.kind, "subject": body.subject}
+    return shown, 201
+
+
+def create(tx: Transaction, body: TokenBody) -> tuple[str, str]:
+    """Make a token for whom the body names."""
+    if body.kind == "admin":
+        return service.create_token(tx, "admin", label=body.label)
+    if body.kind == "node":
+        node_id = directory.node_id_of(tx.conn, body.subject)
+        if node_id is None:
+            raise InvalidRequestError("'subject' is the node's name")
+        return service.create_token(tx, "node", node_id=node_id, label=body.label)
+    if body.kind not in {"agent", "person"}:
+        raise InvalidRequestError("'kind' is agent, person, node or admin")
+    one = directory.find(tx.conn, body.subject)
+    if one is None or (one.kind == "person") != (body.kind == "person"):
+        raise NotFoundError(f"no {body.kind} {body.subject[:70]!r}")
+    kind: Any = body.kind
+    return service.create_token(tx, kind, participant_id=one.id, label=body.label)
+
+
+@calls.add("DELETE", "/api/tokens/<token_id>", who=("admin",), summary="End a token at once")
+def revoke(principal: Principal, token_id: str) -> dict[str, Any]:
+    runtime().store.write(lambda tx: service.revoke_token(tx, token_id), principal.id)
+    return {"id": token_id, "revoked": True}
+
+
+@calls.add("GET", "/api/compartments", who=("admin",), summary="Compartments and their members")
+def compartments(_principal: Principal) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        found = service.list_compartments(conn)
+    return {"compartments": [{"name": name, "members": found[name]} for name in sorted(found)]}

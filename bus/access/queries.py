@@ -1,0 +1,115 @@
+"""Every statement of access, one named function each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from bus.store.schema import memberships, nodes, participants, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+GOOD = tokens.c.revoked_ms.is_(None)
+
+
+def find_token(conn: sa.Connection, token_hash: str) -> sa.Row[Any] | None:
+    """Find a good token with its holder's name and kind."""
+    query = (
+        sa.select(
+            tokens,
+            participants.c.name.label("participant_name"),
+            participants.c.kind.label("participant_kind"),
+            nodes.c.name.label("node_name"),
+        )
+        .select_from(
+            tokens.outerjoin(participants, participants.c.id == tokens.c.participant_id).outerjoin(
+                nodes, nodes.c.id == tokens.c.node_id
+            )
+        )
+        .where(tokens.c.hash == token_hash, GOOD)
+    )
+    return conn.execute(query).first()
+
+
+def is_good(conn: sa.Connection, token_id: str) -> bool:
+    query = sa.select(tokens.c.id).where(tokens.c.id == token_id, GOOD)
+    return conn.execute(query).first() is not None
+
+
+def participant_named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
+    query = sa.select(participants).where(
+        participants.c.name == name, participants.c.removed_ms.is_(None)
+    )
+    return conn.execute(query).first()
+
+
+def has_token(conn: sa.Connection, participant_id: int) -> bool:
+    query = sa.select(tokens.c.id).where(tokens.c.participant_id == participant_id, GOOD)
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def insert_token(conn: sa.Connection, values: dict[str, Any]) -> None:
+    conn.execute(tokens.insert(), values)
+
+
+def good_tokens(
+    conn: sa.Connection, *, participant_id: int | None = None, node_id: int | None = None
+) -> list[str]:
+    query = sa.select(tokens.c.id).where(GOOD)
+    if participant_id is not None:
+        query = query.where(tokens.c.participant_id == participant_id)
+    if node_id is not None:
+        query = query.where(tokens.c.node_id == node_id)
+    return list(conn.execute(query).scalars())
+
+
+def admin_tokens(conn: sa.Connection) -> list[str]:
+    query = sa.select(tokens.c.id).where(GOOD, tokens.c.kind == "admin")
+    return list(conn.execute(query).scalars())
+
+
+def revoke(conn: sa.Connection, token_id: str, now_ms: int) -> int:
+    statement = tokens.update().where(tokens.c.id == token_id, GOOD).values(revoked_ms=now_ms)
+    return conn.execute(statement).rowcount
+
+
+def list_tokens(conn: sa.Connection) -> Sequence[Any]:
+    query = (
+        sa.select(
+            tokens,
+            sa.func.coalesce(participants.c.name, nodes.c.name, "").label("subject"),
+        )
+        .select_from(
+            tokens.outerjoin(participants, participants.c.id == tokens.c.participant_id).outerjoin(
+                nodes, nodes.c.id == tokens.c.node_id
+            )
+        )
+        .order_by(tokens.c.created_ms, tokens.c.id)
+    )
+    return conn.execute(query).all()
+
+
+def compartments_of(conn: sa.Connection, participant_id: int) -> list[str]:
+    query = sa.select(memberships.c.compartment).where(
+        memberships.c.participant_id == participant_id
+    )
+    return list(conn.execute(query).scalars())
+
+
+def set_compartments(conn: sa.Connection, participant_id: int, names: Iterable[str]) -> None:
+    conn.execute(memberships.delete().where(memberships.c.participant_id == participant_id))
+    rows = [{"participant_id": participant_id, "compartment": name} for name in sorted(names)]
+    if rows:
+        conn.execute(memberships.insert(), rows)
+
+
+def list_compartments(conn: sa.Connection) -> Sequence[Any]:
+    query = (
+        sa.select(memberships.c.compartment, participants.c.name)
+        .join(participants, participants.c.id == memberships.c.participant_id)
+        .where(participants.c.removed_ms.is_(None))
+        .order_by(memberships.c.compartment, participants.c.name)
+    )
+    return conn.execute(query).all()

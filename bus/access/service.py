@@ -1,0 +1,152 @@
+"""The use cases of access: who is this, make a token, end it, who is in which compartment."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any, cast
+
+from bus.access import queries
+from bus.access.model import Kind, Principal
+from bus.access.rules import OPEN
+from bus.errors import NotFoundError, UnauthorizedError
+from bus.ids import hash_secret
+from bus.store.transaction import token_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import sqlalchemy as sa
+
+    from bus.config import Config
+    from bus.store.transaction import Transaction
+
+SECRET_CHARS = 32
+is_good = queries.is_good
+
+
+def authenticate(
+    conn: sa.Connection, config: Config, authorization: str, shared_secret: str, agent: str
+) -> Principal:
+    """Find whose request it is, by its token or by the household's shared secret.
+
+    Raises:
+        UnauthorizedError: neither, or not a good one.
+    """
+    if authorization:
+        return by_token(conn, authorization)
+    if shared_secret:
+        return by_shared_secret(conn, config, shared_secret, agent)
+    raise UnauthorizedError
+
+
+def by_token(conn: sa.Connection, authorization: str) -> Principal:
+    """Find the principal of a bearer token."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthorizedError("the Authorization header is `Bearer TOKEN`")
+    row = queries.find_token(conn, hash_secret(token.strip()))
+    if row is None:
+        raise UnauthorizedError("this token is unknown or was revoked")
+    kind = cast("Kind", row.kind)
+    if kind == "admin":
+        return Principal("admin", "admin", row.id)
+    if kind == "node":
+        return Principal("node", row.node_name, row.id, node_id=row.node_id)
+    return Principal(
+        kind,
+        row.participant_name,
+        row.id,
+        participant_id=row.participant_id,
+        compartments=compartments_of(conn, row.participant_id),
+        trust="person" if kind == "person" else "peer",
+    )
+
+
+def by_shared_secret(conn: sa.Connection, config: Config, secret: str, agent: str) -> Principal:
+    """Let in an agent that is in no compartment and has no token of its own; nobody else."""
+    known = config.shared_secret
+    if not known or not hmac.compare_digest(secret.encode(), known.encode()):
+        raise UnauthorizedError("the shared secret is wrong, or the bus has none")
+    row = queries.participant_named(conn, agent)
+    if row is None or row.kind == "person":
+        raise UnauthorizedError("name an agent of the bus in the X-Agent header")
+    if compartments_of(conn, row.id) != {OPEN} or queries.has_token(conn, row.id):
+        raise UnauthorizedError(f"{agent} has a token or a compartment of its own: use its token")
+    return Principal(
+        "agent",
+        row.name,
+        "",
+        participant_id=row.id,
+        compartments=frozenset({OPEN}),
+        trust="shared-secret",
+    )
+
+
+def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
+    tx: Transaction,
+    kind: Kind,
+    *,
+    participant_id: int | None = None,
+    node_id: int | None = None,
+    label: str = "",
+    secret: str = "",
+) -> tuple[str, str]:
+    """Make a token; gives its id and the token itself, which is shown this once."""
+    token = f"wb_{kind}_{secret or tx.ids.secret(SECRET_CHARS)}"
+    token_id = tx.ids.new("k", tx.now_ms)
+    values = {
+        "id": token_id,
+        "kind": kind,
+        "participant_id": participant_id,
+        "node_id": node_id,
+        "label": label,
+        "hash": hash_secret(token),
+        "created_ms": tx.now_ms,
+    }
+    queries.insert_token(tx.conn, values)
+    return token_id, token
+
+
+def revoke_token(tx: Transaction, token_id: str) -> None:
+    """End a token and all that it has open."""
+    if not queries.revoke(tx.conn, token_id, tx.now_ms):
+        raise NotFoundError(f"no good token {token_id[:40]!r}")
+    tx.look_again(token_topic(token_id))
+
+
+def revoke_all_of(
+    tx: Transaction, *, participant_id: int | None = None, node_id: int | None = None
+) -> None:
+    """End every token of an agent, a person or a node."""
+    for token_id in queries.good_tokens(tx.conn, participant_id=participant_id, node_id=node_id):
+        revoke_token(tx, token_id)
+
+
+def replace_admin_token(tx: Transaction) -> str:
+    """End the administration's tokens and make a new one."""
+    for token_id in queries.admin_tokens(tx.conn):
+        revoke_token(tx, token_id)
+    return create_token(tx, "admin")[1]
+
+
+def compartments_of(conn: sa.Connection, participant_id: int) -> frozenset[str]:
+    """Give the compartments of an agent or a person; `open` where it was put in none."""
+    return frozenset(queries.compartments_of(conn, participant_id) or [OPEN])
+
+
+def set_compartments(tx: Transaction, participant_id: int, names: Iterable[str]) -> None:
+    """Put an agent or a person in exactly these."""
+    queries.set_compartments(tx.conn, participant_id, names)
+
+
+def list_tokens(conn: sa.Connection) -> list[dict[str, Any]]:
+    """List tokens, good and revoked, without the tokens."""
+    return [dict(row._mapping) for row in queries.list_tokens(conn)]  # noqa: SLF001 - its public name
+
+
+def list_compartments(conn: sa.Connection) -> dict[str, list[str]]:
+    """List compartments with their members."""
+    found: dict[str, list[str]] = {}
+    for row in queries.list_compartments(conn):
+        found.setdefault(row.compartment, []).append(row.name)
+    return found

@@ -1,0 +1,81 @@
+"""The only place that wires rooms together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from flask import Flask, g
+
+from bus.access import api as access_api
+from bus.clock import Clock, SystemClock
+from bus.directory import api as directory_api
+from bus.ids import Ids, RandomIds
+from bus.live import stream
+from bus.live.hub import Hub
+from bus.live.presence import Presence
+from bus.mail import api as mail_api
+from bus.mail import service as mail
+from bus.serving.drain import Drain
+from bus.store.store import Store
+from bus.wakes import api as wakes_api
+from bus.wakes import service as wakes
+from bus.wakes.keeper import Keeper
+from bus.web import calls, health, logs, openapi, problems
+from bus.web.limits import Limits
+from bus.web.metrics import Metrics
+from bus.web.runtime import Runtime
+
+if TYPE_CHECKING:
+    from bus.config import Config
+
+REQUEST_CHARS = 10
+ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi)
+
+
+def create_app(
+    config: Config, *, clock: Clock | None = None, ids: Ids | None = None, keeper: bool = True
+) -> Flask:
+    """Make the application on a migrated database.
+
+    Tests hand in their clock and ids, and do what is due by hand (`keeper=False`).
+    """
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    logs.set_up(config.log_level)
+    hub = Hub()
+    store = Store(config, clock, ids, hub.look_again)
+    mail.register(store.hooks)
+    wakes.register(store.hooks)
+    run = Runtime(
+        config,
+        store,
+        hub,
+        Presence(clock),
+        Drain(hub),
+        clock,
+        ids,
+        Limits(config, clock),
+        Metrics(),
+        Counter(),
+    )
+    app = Flask("bus", static_folder=None)
+    app.extensions["wakebus"] = run
+    app.config["MAX_CONTENT_LENGTH"] = config.max_request_bytes
+    register(app, run)
+    if keeper:
+        Keeper(store, hub).start()
+    return app
+
+
+def register(app: Flask, run: Runtime) -> None:
+    """Put every room's calls on the application, with one shape for every error."""
+    problems.register(app)
+    for room in ROOMS:
+        room.calls.register(app)
+    app.extensions["wakebus_calls"] = [call for room in ROOMS for call in room.calls.calls]
+
+    @app.before_request
+    def name_request() -> None:
+        g.request_id = run.ids.secret(REQUEST_CHARS)
+
+    app.after_request(calls.note_answer)

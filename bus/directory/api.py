@@ -1,0 +1,233 @@
+"""The routes of the directory: agents, people, groups, nodes, enrolment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bus.clock import to_text
+from bus.directory import nodes, queries, service
+from bus.web.calls import Calls
+from bus.web.request import flag_arg, read_json
+from bus.web.runtime import runtime
+
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+    from bus.directory.model import Participant
+
+calls = Calls("directory")
+ADMIN = ("admin",)
+READERS = ("agent", "person", "admin")
+
+
+class AgentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """An agent or a person, or what is to change of one."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    kind: str | msgspec.UnsetType = msgspec.UNSET
+    node: str | msgspec.UnsetType | None = msgspec.UNSET
+    local_agent: str | msgspec.UnsetType = msgspec.UNSET
+    session_key: str | msgspec.UnsetType = msgspec.UNSET
+    display_name: str | msgspec.UnsetType = msgspec.UNSET
+    accepts: list[str] | msgspec.UnsetType | None = msgspec.UNSET
+    compartments: list[str] | msgspec.UnsetType = msgspec.UNSET
+    paused: bool | msgspec.UnsetType = msgspec.UNSET
+
+    def given(self) -> dict[str, Any]:
+        """List what was given."""
+        fields = msgspec.structs.asdict(self)
+        return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+
+
+class GroupBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A group."""
+
+    members: list[str]
+    name: str = ""
+
+
+class NodeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A node and the agents that are given to it."""
+
+    name: str
+    agents: list[str] = []
+    url: str = ""
+
+
+class NameBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Another name."""
+
+    name: str
+
+
+class EnrolBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a watcher hands in for its tokens."""
+
+    code: str
+    nonce: str
+    url: str
+    instance: str = ""
+    header_dir: str = "$HOME/.wakebus"
+
+
+class SelfBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a watcher says of itself."""
+
+    version: str
+    methods: dict[str, dict[str, str]] = {}
+
+
+def show(conn: Any, one: Participant) -> dict[str, Any]:
+    """Show an agent or a person."""
+    run = runtime()
+    node = queries.node(conn, one.node_id) if one.node_id is not None else None
+    row = queries.participant(conn, one.id)
+    shown = {
+        "name": one.name,
+        "kind": one.kind,
+        "node": node.name if node is not None else None,
+        "node_online": one.node_id is not None and run.presence.is_online(one.node_id),
+        "local_agent": one.local_agent,
+        "session_key": one.session_key,
+        "display_name": one.display_name,
+        "accepts": list(one.accepts) if one.accepts is not None else None,
+        "compartments": sorted(one.compartments),
+        "paused": one.paused,
+        "method": row.method if row is not None else "",
+        "last_read_at": shown_time(row.last_read_ms if row is not None else None),
+        "last_woken_at": shown_time(row.last_woken_ms if row is not None else None),
+    }
+    for describe in run.store.hooks.called("describe_participant"):
+        shown |= describe(conn, one.id)
+    return shown
+
+
+def shown_time(at_ms: int | None) -> str | None:
+    """Write a time that may not have come."""
+    return None if at_ms is None else to_text(at_ms)
+
+
+@calls.add("GET", "/api/agents", who=READERS, summary="Whom you can reach")
+def agents(principal: Principal) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        return {"agents": [show(conn, one) for one in service.visible(conn, principal)]}
+
+
+@calls.add("GET", "/api/agents/<name>", who=READERS, summary="One agent or person")
+def agent(principal: Principal, name: str) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        return show(conn, service.find_visible(conn, principal, name))
+
+
+@calls.add("POST", "/api/agents", who=ADMIN, summary="Add an agent or a person", body=AgentBody)
+def add_agent(principal: Principal) -> tuple[dict[str, Any], int]:
+    fields = {"name": "", **read_json(AgentBody).given()}
+    one = runtime().store.write(lambda tx: service.add(tx, fields), principal.id)
+    with runtime().store.read() as conn:
+        return show(conn, one), 201
+
+
+@calls.add("PATCH", "/api/agents/<name>", who=ADMIN, summary="Change one", body=AgentBody)
+def change_agent(principal: Principal, name: str) -> dict[str, Any]:
+    fields = read_json(AgentBody).given()
+    one = runtime().store.write(lambda tx: service.change(tx, name, fields), principal.id)
+    with runtime().store.read() as conn:
+        return show(conn, one)
+
+
+@calls.add("DELETE", "/api/agents/<name>", who=ADMIN, summary="Remove one")
+def remove_agent(principal: Principal, name: str) -> dict[str, Any]:
+    runtime().store.write(lambda tx: service.remove(tx, name), principal.id)
+    return {"name": name, "removed": True}
+
+
+@calls.add("GET", "/api/groups", who=READERS, summary="Groups")
+def groups(principal: Principal) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        return {"groups": service.list_groups(conn, principal)}
+
+
+@calls.add("POST", "/api/groups", who=ADMIN, summary="Make a group", body=GroupBody)
+def add_group(principal: Principal) -> tuple[dict[str, Any], int]:
+    body = read_json(GroupBody)
+    runtime().store.write(
+        lambda tx: service.set_group(tx, body.name, body.members, new=True), principal.id
+    )
+    return {"name": body.name, "members": body.members}, 201
+
+
+@calls.add("PUT", "/api/groups/<name>", who=ADMIN, summary="Set its members", body=GroupBody)
+def set_group(principal: Principal, name: str) -> dict[str, Any]:
+    body = read_json(GroupBody)
+    runtime().store.write(
+        lambda tx: service.set_group(tx, name, body.members, new=False), principal.id
+    )
+    return {"name": name, "members": body.members}
+
+
+@calls.add("DELETE", "/api/groups/<name>", who=ADMIN, summary="Remove a group")
+def remove_group(principal: Principal, name: str) -> dict[str, Any]:
+    runtime().store.write(lambda tx: service.remove_group(tx, name), principal.id)
+    return {"name": name, "removed": True}
+
+
+@calls.add("GET", "/api/nodes", who=("person", "admin"), summary="Nodes")
+def list_nodes(_principal: Principal) -> dict[str, Any]:
+    run = runtime()
+    with run.store.read() as conn:
+        shown = [
+            {
+                "name": row.name,
+                "online": run.presence.is_online(row.id),
+                "seen_at": shown_time(row.seen_ms),
+                "version": row.version,
+                "url": row.url,
+                "agents": [one.name for one in queries.on_node(conn, row.id)],
+            }
+            for row in queries.all_nodes(conn)
+        ]
+    return {"nodes": shown}
+
+
+@calls.add("POST", "/api/nodes", who=ADMIN, summary="Add a node and its code", body=NodeBody)
+def add_node(principal: Principal) -> tuple[dict[str, Any], int]:
+    body = read_json(NodeBody)
+    answer = runtime().store.write(
+        lambda tx: nodes.add_node(tx, body.name, body.agents, body.url), principal.id
+    )
+    return answer, 201
+
+
+@calls.add("POST", "/api/nodes/<name>/code", who=ADMIN, summary="A new code for a node")
+def new_code(principal: Principal, name: str) -> tuple[dict[str, Any], int]:
+    return runtime().store.write(lambda tx: nodes.make_code(tx, name), principal.id), 201
+
+
+@calls.add("PATCH", "/api/nodes/<name>", who=ADMIN, summary="Rename a node", body=NameBody)
+def rename_node(principal: Principal, name: str) -> dict[str, Any]:
+    new = read_json(NameBody).name
+    runtime().store.write(lambda tx: nodes.rename_node(tx, name, new), principal.id)
+    return {"name": new}
+
+
+@calls.add("DELETE", "/api/nodes/<name>", who=ADMIN, summary="Remove a node")
+def remove_node(principal: Principal, name: str) -> dict[str, Any]:
+    force = flag_arg("force")
+    runtime().store.write(lambda tx: nodes.remove_node(tx, name, force=force), principal.id)
+    return {"name": name, "removed": True}
+
+
+@calls.add("POST", "/api/nodes/self", who=("node",), summary="A watcher's word", body=SelfBody)
+def node_self(principal: Principal) -> dict[str, Any]:
+    body, node_id = read_json(SelfBody), principal.node_id or 0
+    runtime().store.write(
+        lambda tx: nodes.record_methods(tx, node_id, body.version, body.methods), principal.id
+    )
+    return {"node": principal.name}
+
+
+@calls.add("POST", "/api/enrol", who=(), summary="A code for tokens, once", body=EnrolBody)
+def enrol() -> dict[str, Any]:
+    given = msgspec.structs.asdict(read_json(EnrolBody))
+    return runtime().store.write(lambda tx: nodes.redeem(tx, given), "enrol")

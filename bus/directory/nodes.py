@@ -1,0 +1,169 @@
+"""Nodes and their enrolment: a short-lived code, turned once into tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.access import service as access
+from bus.clock import to_text
+from bus.directory import queries, service
+from bus.directory.rules import bare_code, check_header_dir, check_name, check_url, grouped_code
+from bus.errors import (
+    CodeExpiredError,
+    CodeUsedError,
+    ConflictError,
+    InvalidRequestError,
+    NameTakenError,
+    NotFoundError,
+)
+from bus.ids import derive_secret, hash_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bus.store.transaction import Transaction
+
+CODE_CHARS, SALT_CHARS, NONCE_CHARS = 16, 48, 16
+
+
+def find_node(tx: Transaction, name: str) -> Any:
+    """Find a node by name."""
+    node = queries.node_named(tx.conn, name)
+    if node is None:
+        raise NotFoundError(f"no node {name[:70]!r}")
+    return node
+
+
+def add_node(tx: Transaction, name: str, agents: list[str], url: str) -> dict[str, Any]:
+    """Make a node for these agents (made where they are not there yet), and its code."""
+    check_name(name)
+    if queries.node_named(tx.conn, name) is not None:
+        raise NameTakenError(f"there is a node {name!r}; a new code for it: bus node code {name}")
+    values = {"name": name, "url": check_url(url) if url else "", "created_ms": tx.now_ms}
+    node_id = queries.insert_node(tx.conn, values)
+    for agent in agents:
+        place(tx, agent, name, node_id)
+    service.check_node(tx.conn, node_id)
+    return make_code(tx, name)
+
+
+def place(tx: Transaction, agent: str, node: str, node_id: int) -> None:
+    """Put an agent on a node that has none yet."""
+    one = service.find(tx.conn, agent)
+    if one is None:
+        service.add(tx, {"name": agent, "node": node})
+    elif one.kind == "person":
+        raise InvalidRequestError(f"{agent} is a person; a node has agents")
+    elif one.node_id not in {None, node_id}:
+        raise ConflictError(f"{agent} is on another node; move it: bus agent move {agent} {node}")
+    else:
+        service.change(tx, agent, {"node": node})
+
+
+def make_code(tx: Transaction, name: str) -> dict[str, Any]:
+    """Make a node's enrolment code; the older unused ones end."""
+    node = find_node(tx, name)
+    queries.void_codes(tx.conn, node.id)
+    code = tx.ids.secret(CODE_CHARS)
+    expires_ms = tx.now_ms + tx.config.code_s * 1000
+    values = {
+        "code_hash": hash_secret(code),
+        "node_id": node.id,
+        "salt": tx.ids.secret(SALT_CHARS),
+        "created_ms": tx.now_ms,
+        "expires_ms": expires_ms,
+    }
+    queries.insert_enrolment(tx.conn, values)
+    url = node.url or tx.config.url
+    shown = grouped_code(code)
+    enrol = f"bus-watcher enrol {url} {shown}"
+    return {"name": name, "code": shown, "expires_at": to_text(expires_ms), "enrol": enrol}
+
+
+def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
+    """Turn a code into the node's token and its agents' tokens; again for the same nonce."""
+    code, nonce = bare_code(given["code"]), given["nonce"]
+    if len(nonce) < NONCE_CHARS:
+        raise InvalidRequestError(f"'nonce' is random, {NONCE_CHARS} characters or more")
+    kept = queries.enrolment(tx.conn, hash_secret(code))
+    node = None if kept is None else queries.node(tx.conn, kept.node_id)
+    if kept is None or node is None or node.removed_ms is not None:
+        raise NotFoundError("this code is unknown; make one: bus node code NAME")
+    if kept.used_ms is None and kept.expires_ms <= tx.now_ms:
+        raise CodeExpiredError
+    if kept.used_ms is not None and kept.nonce_hash != hash_secret(nonce):
+        raise CodeUsedError
+    url = check_url(given["url"])
+    header_dir = check_header_dir(given["header_dir"])
+    service.check_node(tx.conn, node.id)
+    agents = queries.on_node(tx.conn, node.id)
+    if kept.used_ms is None:
+        queries.use_enrolment(tx.conn, kept.code_hash, hash_secret(nonce), tx.now_ms)
+        values = {"url": url, "header_dir": header_dir, "instance": given.get("instance", "")}
+        queries.update_node(tx.conn, node.id, values)
+        make_tokens(tx, node, agents, (kept.salt, code, nonce))
+    return {
+        "node": node.name,
+        "token": f"wb_node_{derive_secret(kept.salt, code, nonce, 'node')}",
+        "url": url,
+        "server_time": to_text(tx.now_ms),
+        "agents": [
+            {
+                "name": agent.name,
+                "token": f"wb_agent_{derive_secret(kept.salt, code, nonce, str(agent.id))}",
+                "local_agent": agent.local_agent,
+                "session_key": agent.session_key,
+                "display_name": agent.display_name,
+            }
+            for agent in agents
+        ],
+    }
+
+
+def make_tokens(tx: Transaction, node: Any, agents: Any, secret: tuple[str, str, str]) -> None:
+    """Store the tokens that a code gives, in the place of the older ones."""
+    access.revoke_all_of(tx, node_id=node.id)
+    own = derive_secret(*secret, "node")
+    access.create_token(tx, "node", node_id=node.id, label="enrolled", secret=own)
+    for agent in agents:
+        access.revoke_all_of(tx, participant_id=agent.id)
+        own = derive_secret(*secret, str(agent.id))
+        access.create_token(tx, "agent", participant_id=agent.id, label=node.name, secret=own)
+
+
+def rename_node(tx: Transaction, name: str, new: str) -> None:
+    """Give a node another name."""
+    node = find_node(tx, name)
+    if queries.node_named(tx.conn, check_name(new)) is not None:
+        raise NameTakenError(f"there is a node {new!r}")
+    queries.update_node(tx.conn, node.id, {"name": new})
+
+
+def remove_node(tx: Transaction, name: str, *, force: bool) -> None:
+    """Remove a node; with agents on it only by force, and then they keep their mail."""
+    node = find_node(tx, name)
+    agents = queries.on_node(tx.conn, node.id)
+    if agents and not force:
+        names = ", ".join(agent.name for agent in agents)
+        raise ConflictError(f"{names} are on {name}; move them first, or remove with force=1")
+    for agent in agents:
+        service.change(tx, agent.name, {"node": None})
+    access.revoke_all_of(tx, node_id=node.id)
+    queries.update_node(tx.conn, node.id, {"removed_ms": tx.now_ms})
+
+
+def record_methods(
+    tx: Transaction, node_id: int, version: str, methods: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Keep what a watcher says of how it reaches each of its own agents."""
+    queries.update_node(tx.conn, node_id, {"version": version[:64], "seen_ms": tx.now_ms})
+    for agent in queries.on_node(tx.conn, node_id):
+        said = methods.get(agent.name)
+        if said is not None:
+            how = {"method": said.get("method", "")[:64], "method_why": said.get("why", "")[:300]}
+            queries.update_participant(tx.conn, agent.id, how)
+
+
+def mark_seen(tx: Transaction, node_id: int) -> None:
+    """Keep when a node was last there."""
+    queries.update_node(tx.conn, node_id, {"seen_ms": tx.now_ms})

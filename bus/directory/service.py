@@ -1,0 +1,281 @@
+"""The use cases of the directory: who is there, who is meant by an address, who may see whom."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from bus.access import service as access
+from bus.access.rules import may_see
+from bus.directory import queries
+from bus.directory.model import KINDS, Participant, Reach, Recipients
+from bus.directory.rules import check_name
+from bus.errors import (
+    InvalidRequestError,
+    MixedCompartmentsError,
+    NameTakenError,
+    NotFoundError,
+    UnknownRecipientError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.config import Config
+    from bus.store.transaction import Transaction
+
+SESSION_PARTS = 3
+
+
+def shape(conn: sa.Connection, row: sa.Row[Any]) -> Participant:
+    """Make a participant of a row."""
+    return Participant(
+        row.id,
+        row.name,
+        row.kind,
+        row.node_id,
+        row.local_agent,
+        row.session_key,
+        row.display_name,
+        None if row.accepts is None else tuple(json.loads(row.accepts)),
+        bool(row.paused),
+        access.compartments_of(conn, row.id),
+    )
+
+
+def find(conn: sa.Connection, name: str) -> Participant | None:
+    """Find a participant by name."""
+    row = queries.named(conn, name)
+    return None if row is None else shape(conn, row)
+
+
+def get(conn: sa.Connection, participant_id: int) -> Participant:
+    """Get a participant that is known to exist, removed or not."""
+    row = queries.participant(conn, participant_id)
+    if row is None:
+        raise NotFoundError
+    return shape(conn, row)
+
+
+def sees(principal: Principal, participant: Participant) -> bool:
+    """Say whether a principal may know of a participant."""
+    if principal.kind == "admin":
+        return True
+    if principal.kind == "node":
+        return participant.node_id == principal.node_id
+    return may_see(principal.compartments, participant.compartments)
+
+
+def visible(conn: sa.Connection, principal: Principal) -> list[Participant]:
+    """List everyone a principal may know of."""
+    everyone = (shape(conn, row) for row in queries.everyone(conn))
+    return [one for one in everyone if sees(principal, one)]
+
+
+def find_visible(conn: sa.Connection, principal: Principal, name: str) -> Participant:
+    """Find a participant that the principal may know of; absent and invisible are alike."""
+    one = find(conn, name)
+    if one is None or not sees(principal, one):
+        raise NotFoundError(f"no agent or person {name[:70]!r} that you can see")
+    return one
+
+
+def people_who_see(conn: sa.Connection, pair: tuple[int, int]) -> list[Participant]:
+    """List the people who share a compartment with each of a pair."""
+    ends = [access.compartments_of(conn, who) for who in pair if who]
+    everyone = (shape(conn, row) for row in queries.everyone(conn) if row.kind == "person")
+    return [one for one in everyone if all(may_see(one.compartments, end) for end in ends)]
+
+
+def resolve(conn: sa.Connection, principal: Principal, address: str) -> Recipients:
+    """Find who an address stands for: a name, a group, or a session key."""
+    one = find(conn, address)
+    if one is not None and sees(principal, one):
+        return Recipients("one", [one])
+    group = queries.group_named(conn, address)
+    if group is not None:
+        members = [shape(conn, row) for row in queries.members(conn, group.id)]
+        seen = [one for one in members if sees(principal, one)]
+        if seen:
+            return Recipients("group", [one for one in seen if one.name != principal.name])
+    if address.startswith("agent:"):
+        return resolve_session_key(conn, principal, address)
+    raise unknown(conn, principal, address)
+
+
+def resolve_session_key(conn: sa.Connection, principal: Principal, key: str) -> Recipients:
+    """Find the one visible agent behind `agent:<id>:<rest>`."""
+    rows = [shape(conn, row) for row in queries.with_session_key(conn, key)]
+    seen = [one for one in rows if sees(principal, one)]
+    if len(seen) == 1:
+        return Recipients("one", seen)
+    if seen:
+        names = ", ".join(one.name for one in seen)
+        raise UnknownRecipientError(f"{key!r} is the session key of {names}: use a name")
+    parts = key.split(":")
+    named = find(conn, parts[1]) if len(parts) >= SESSION_PARTS else None
+    if named is not None and sees(principal, named):
+        return Recipients("one", [named])
+    raise unknown(conn, principal, key)
+
+
+def unknown(conn: sa.Connection, principal: Principal, address: str) -> UnknownRecipientError:
+    """Say that there is nobody, and who was perhaps meant."""
+    names = [one.name for one in visible(conn, principal)]
+    near = difflib.get_close_matches(address, names, n=1)
+    hint = f"; did you mean {near[0]}?" if near else " (GET /api/agents lists those you can reach)"
+    return UnknownRecipientError(f"no recipient {address[:70]!r}{hint}")
+
+
+def reach(conn: sa.Connection, participant_id: int, config: Config) -> Reach:
+    """Find how a participant's own commands reach the bus: as its node enrolled."""
+    row = queries.participant(conn, participant_id)
+    node = queries.node(conn, row.node_id) if row is not None and row.node_id else None
+    name = row.name if row is not None else "me"
+    if node is None:
+        return Reach(config.url, f"$HOME/.wakebus/{name}.header")
+    return Reach(node.url or config.url, f"{node.header_dir}/{name}.header")
+
+
+def check_free(conn: sa.Connection, name: str) -> str:
+    """Refuse a name that is in use or cannot be one."""
+    check_name(name)
+    if queries.named(conn, name) is not None or queries.group_named(conn, name) is not None:
+        raise NameTakenError(f"{name!r} is in use")
+    return name
+
+
+def add(tx: Transaction, fields: Mapping[str, Any]) -> Participant:
+    """Add an agent or a person."""
+    name = check_free(tx.conn, fields["name"])
+    kind = fields.get("kind", "named")
+    if kind not in KINDS:
+        raise InvalidRequestError(f"'kind' is one of {', '.join(KINDS)}")
+    local = fields.get("local_agent") or name
+    values = {
+        "name": name,
+        "kind": kind,
+        "local_agent": local,
+        "session_key": fields.get("session_key") or f"agent:{local}:main",
+        "display_name": fields.get("display_name", ""),
+        "accepts": encode_types(fields.get("accepts")),
+        "node_id": node_id_of(tx.conn, fields.get("node")),
+        "created_ms": tx.now_ms,
+    }
+    participant_id = queries.insert_participant(tx.conn, values)
+    access.set_compartments(tx, participant_id, check_names(fields.get("compartments") or ()))
+    check_node(tx.conn, values["node_id"])
+    return get(tx.conn, participant_id)
+
+
+def encode_types(accepts: Iterable[str] | None) -> str | None:
+    """Store the types that an agent takes; None takes all."""
+    return None if accepts is None else json.dumps(sorted(set(accepts)))
+
+
+def check_names(names: Iterable[str]) -> list[str]:
+    """Refuse compartment names that are none; `open` is one."""
+    return [name if name == "open" else check_name(name) for name in names]
+
+
+def node_id_of(conn: sa.Connection, name: str | None) -> int | None:
+    """Find a node by name; no name is no node."""
+    if not name:
+        return None
+    node = queries.node_named(conn, name)
+    if node is None:
+        raise NotFoundError(f"no node {name[:70]!r} (bus node list)")
+    return int(node.id)
+
+
+def check_node(conn: sa.Connection, node_id: int | None) -> None:
+    """Refuse agents on one node that may not see each other: they share a Unix user."""
+    if node_id is None:
+        return
+    agents = [shape(conn, row) for row in queries.on_node(conn, node_id)]
+    for agent in agents[1:]:
+        if not may_see(agent.compartments, agents[0].compartments):
+            raise MixedCompartmentsError(
+                f"{agents[0].name} and {agent.name} share no compartment; on one node they run "
+                "under one Unix user and could read each other's files: use two nodes"
+            )
+
+
+def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant:
+    """Change what is given of an agent or a person; a new `name` renames it, its mail stays."""
+    one = find(tx.conn, name)
+    if one is None:
+        raise NotFoundError(f"no agent or person {name[:70]!r}")
+    values: dict[str, Any] = {
+        key: fields[key] for key in ("local_agent", "session_key", "display_name") if key in fields
+    }
+    if "name" in fields and fields["name"] != name:
+        values["name"] = check_free(tx.conn, fields["name"])
+    if "paused" in fields:
+        values["paused"] = int(fields["paused"])
+    if "accepts" in fields:
+        values["accepts"] = encode_types(fields["accepts"])
+    if "node" in fields:
+        values["node_id"] = node_id_of(tx.conn, fields["node"])
+    if values:
+        queries.update_participant(tx.conn, one.id, values)
+    if "compartments" in fields:
+        access.set_compartments(tx, one.id, check_names(fields["compartments"]))
+    now = get(tx.conn, one.id)
+    check_node(tx.conn, now.node_id)
+    tx.announce("participant_changed", participant_id=one.id)
+    return now
+
+
+def remove(tx: Transaction, name: str) -> None:
+    """Remove an agent or a person: its tokens end, its waiting mail's senders are told."""
+    one = find(tx.conn, name)
+    if one is None:
+        raise NotFoundError(f"no agent or person {name[:70]!r}")
+    tx.announce("participant_removed", participant_id=one.id)
+    access.revoke_all_of(tx, participant_id=one.id)
+    queries.update_participant(tx.conn, one.id, {"removed_ms": tx.now_ms})
+    tx.announce("participant_changed", participant_id=one.id)
+
+
+def set_group(tx: Transaction, name: str, members: list[str], *, new: bool) -> None:
+    """Make a group, or give it other members."""
+    ids = []
+    for member in members:
+        one = find(tx.conn, member)
+        if one is None:
+            raise UnknownRecipientError(f"no agent or person {member[:70]!r}")
+        ids.append(one.id)
+    if new:
+        group_id = queries.insert_group(tx.conn, check_free(tx.conn, name), tx.now_ms)
+    else:
+        group_id = find_group(tx.conn, name)
+    queries.set_members(tx.conn, group_id, sorted(set(ids)))
+
+
+def find_group(conn: sa.Connection, name: str) -> int:
+    """Find a group's id."""
+    group = queries.group_named(conn, name)
+    if group is None:
+        raise NotFoundError(f"no group {name[:70]!r}")
+    return int(group.id)
+
+
+def remove_group(tx: Transaction, name: str) -> None:
+    """Remove a group; its members stay."""
+    queries.delete_group(tx.conn, find_group(tx.conn, name))
+
+
+def list_groups(conn: sa.Connection, principal: Principal) -> list[dict[str, Any]]:
+    """List groups with the members that the principal may know of."""
+    shown = []
+    for group in queries.all_groups(conn):
+        members = [shape(conn, row) for row in queries.members(conn, group.id)]
+        names = [one.name for one in members if sees(principal, one)]
+        if names or principal.kind == "admin":
+            shown.append({"name": group.name, "members": names})
+    return shown

@@ -1,0 +1,58 @@
+"""Who listens to what. Memory only says "look again"; the truth is read from the database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gevent.event import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Listener:
+    """One waiting reader: clear, look, wait."""
+
+    def __init__(self) -> None:
+        self._flag = Event()
+
+    def clear(self) -> None:
+        """Forget earlier calls; do this before looking, so that none is missed."""
+        self._flag.clear()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait to be told to look again; says whether one was, before the time was up."""
+        return bool(self._flag.wait(timeout_s))
+
+    def wake(self) -> None:
+        """Have the reader look again."""
+        self._flag.set()
+
+
+class Hub:
+    """The listeners by topic. Only greenlets of the hub's own thread may touch it."""
+
+    def __init__(self) -> None:
+        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+
+    @contextmanager
+    def listen(self, topics: Iterable[str]) -> Iterator[Listener]:
+        """Listen to some topics for a while."""
+        listener, mine = Listener(), tuple(topics)
+        for topic in mine:
+            self._listeners[topic].add(listener)
+        try:
+            yield listener
+        finally:
+            for topic in mine:
+                self._listeners[topic].discard(listener)
+                if not self._listeners[topic]:
+                    del self._listeners[topic]
+
+    def look_again(self, topics: Iterable[str]) -> None:
+        """Wake every listener of these topics."""
+        for topic in topics:
+            for listener in tuple(self._listeners.get(topic, ())):
+                listener.wake()

@@ -1,0 +1,256 @@
+"""`GET /api/stream`: the log after a cursor, filtered by what the reader may see.
+
+One ordered loop: clear the flag, read rows after the cursor, send them, wait. Replay and live are
+the same loop, so nothing can fall between them or overtake.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, request
+
+from bus.access import service as access
+from bus.clock import to_text
+from bus.directory import nodes
+from bus.errors import DrainingError, InvalidRequestError, TooManyStreamsError
+from bus.live.audience import audience_of
+from bus.live.presence import Link
+from bus.live.sse import FIRST, KEEPALIVE, frame
+from bus.serving.drain import DRAIN
+from bus.store.log import Bounds, Row, read_after, read_bounds
+from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
+from bus.web.calls import Calls
+from bus.web.logs import log
+from bus.web.runtime import Runtime, runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bus.access.model import Principal
+    from bus.live.hub import Listener
+
+calls = Calls("live")
+PAGE = 500
+WRITE_TIMEOUT_S = 10
+UNACKED_MS = 30_000
+MAX_INSTANCE = 64
+
+
+@dataclass
+class Reader:
+    """One open stream: whose it is, how far it has come, and when it must end."""
+
+    run: Runtime
+    principal: Principal
+    listener: Listener
+    cursor: int
+    epoch: str
+    until_s: float
+    link: Link | None = None
+
+
+def topics_of(principal: Principal) -> set[str]:
+    """Name what wakes this reader's stream."""
+    topics = {DRAIN, token_topic(principal.token_id)}
+    if principal.node_id is not None:
+        return topics | {node_topic(principal.node_id)}
+    if principal.kind == "agent":
+        return topics | {participant_topic(principal.participant_id or 0)}
+    return topics | {EVERYTHING}
+
+
+def read_cursor() -> str:
+    """Read where the reader left off: the header wins over the query."""
+    cursor = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
+    if len(cursor) > 64 or not cursor.isascii():
+        raise InvalidRequestError("a cursor is the id of an event: EPOCH-SEQ, earliest or now")
+    return cursor
+
+
+def place(cursor: str, bounds: Bounds) -> tuple[int | None, str]:
+    """Find the place of a cursor in the log, or None with the reason why it has none."""
+    if cursor == "earliest":
+        return bounds.oldest, ""
+    if cursor == "now":
+        return bounds.head, ""
+    epoch, _, number = cursor.rpartition("-")
+    if not number.isdigit() or not epoch:
+        raise InvalidRequestError(f"{cursor!r} is no cursor: EPOCH-SEQ, earliest or now")
+    seq = int(number)
+    if epoch != bounds.epoch:
+        return None, "the cursor is of another epoch: the database was restored or made anew"
+    if seq < bounds.oldest:
+        return None, "the log before this was trimmed"
+    if seq > bounds.head:
+        return None, "the cursor is ahead of the log"
+    return seq, ""
+
+
+@calls.add("GET", "/api/stream", who=("agent", "person", "admin", "node"), summary="What happens")
+def stream(principal: Principal) -> Response:
+    run, cursor = runtime(), read_cursor()
+    check_room(run, principal)
+    with run.store.read() as conn:
+        bounds = read_bounds(conn)
+    at, lost = place(cursor, bounds) if cursor else (None, "")
+    instance = request.args.get("instance", "")
+    if len(instance) > MAX_INSTANCE or not instance.isprintable():
+        raise InvalidRequestError(f"'instance' has at most {MAX_INSTANCE} characters")
+    bound_writes(request.environ.get("gunicorn.socket"))
+    start = Start(cursor, at, lost, bounds)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    body = open_stream(run, principal, instance, start)
+    return Response(body, mimetype="text/event-stream", headers=headers)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a stream begins."""
+
+    asked: str
+    at: int | None
+    lost: str
+    bounds: Bounds
+
+
+def check_room(run: Runtime, principal: Principal) -> None:
+    """Refuse a stream over the limits, or while stopping."""
+    if run.drain.begun:
+        raise DrainingError(retry_after_s=2)
+    if run.streams.total() >= run.config.max_streams:
+        raise TooManyStreamsError(retry_after_s=30)
+    if run.streams[principal.id] >= run.config.max_streams_each:
+        raise TooManyStreamsError(
+            f"{principal.name} has {run.config.max_streams_each} streams open", retry_after_s=30
+        )
+
+
+def bound_writes(connection: Any) -> None:
+    """Cut a reader off that does not read, and notice one that has silently gone."""
+    if isinstance(connection, socket.socket):
+        connection.settimeout(WRITE_TIMEOUT_S)
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKED_MS)
+
+
+def open_stream(run: Runtime, principal: Principal, instance: str, start: Start) -> Iterator[bytes]:
+    """Register the stream now, so that a refusal is an HTTP answer; then give its bytes."""
+    listening = run.hub.listen(topics_of(principal))
+    listener = listening.__enter__()
+    link = None
+    if principal.node_id is not None and instance:
+        link = Link(instance, listener)
+        try:
+            run.presence.open(principal.node_id, link)
+        except BaseException:
+            listening.__exit__(None, None, None)
+            raise
+    run.streams[principal.id] += 1
+    lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
+    until_s = run.clock.monotonic_s() + lifetime_s
+    head = start.bounds.head if start.at is None else start.at
+    reader = Reader(run, principal, listener, head, start.bounds.epoch, until_s, link)
+    log("stream_opened", principal=principal.name, instance=instance, cursor=start.asked)
+
+    def give() -> Iterator[bytes]:
+        try:
+            yield FIRST
+            yield from begin(reader, start)
+            yield from follow(reader)
+        finally:
+            listening.__exit__(None, None, None)
+            run.streams[principal.id] -= 1
+            close_link(reader)
+            log("stream_closed", principal=principal.name, instance=instance)
+
+    return give()
+
+
+def close_link(reader: Reader) -> None:
+    """Have a node be offline when its watcher's stream has ended."""
+    node_id = reader.principal.node_id
+    if reader.link is None or node_id is None:
+        return
+    reader.run.presence.close(node_id, reader.link)
+    if not reader.run.drain.begun:
+        reader.run.store.write(lambda tx: nodes.mark_seen(tx, node_id))
+
+
+def begin(reader: Reader, start: Start) -> Iterator[bytes]:
+    """Say where the log is; without a good cursor, give what is pending before what is new."""
+    run, bounds = reader.run, start.bounds
+    hello = {
+        "to_agent": None,
+        "epoch": bounds.epoch,
+        "head": bounds.head,
+        "oldest": bounds.oldest,
+        "heartbeat_s": run.config.heartbeat_s,
+        "server_time": to_text(run.clock.now_ms()),
+    }
+    yield frame("hello", hello)
+    if start.at is not None:
+        return
+    if start.lost:
+        gap = {"requested": start.asked, "oldest": bounds.oldest, "epoch": bounds.epoch}
+        yield frame("gap", {"to_agent": None, **gap, "reason": start.lost})
+    with run.store.read() as conn:
+        asked = run.store.hooks.called("pending_events")
+        now_ms = run.clock.now_ms()
+        pending = [one for call in asked for one in call(conn, reader.principal, now_ms)]
+    for event, data in pending:
+        yield frame(event, data)
+    ready = {"to_agent": None, "pending": len(pending)}
+    yield frame("ready", ready, f"{reader.epoch}-{reader.cursor}")
+
+
+def follow(reader: Reader) -> Iterator[bytes]:
+    """Send rows as they come, a comment when none do, and bye at the end."""
+    run = reader.run
+    while True:
+        reader.listener.clear()
+        ending = why_end(reader)
+        if ending:
+            cursor = f"{reader.epoch}-{reader.cursor}"
+            yield frame("bye", {"to_agent": None, "reason": ending}, cursor)
+            return
+        rows = look(reader)
+        if rows:
+            yield b"".join(show(reader, row) for row in rows)
+        else:
+            left_s = reader.until_s - run.clock.monotonic_s()
+            if not reader.listener.wait(max(0.0, min(run.config.heartbeat_s, left_s))):
+                yield KEEPALIVE
+
+
+def look(reader: Reader) -> list[Row]:
+    """Read the next rows; where none are the reader's, its place still moves with the log."""
+    with reader.run.store.read() as conn:
+        head = read_bounds(conn).head
+        rows = read_after(conn, reader.cursor, audience_of(reader.principal), PAGE)
+    reader.cursor = rows[-1].seq if rows else max(reader.cursor, head)
+    return rows
+
+
+def show(reader: Reader, row: Row) -> bytes:
+    """Write one row."""
+    return frame(row.kind, row.data, f"{reader.epoch}-{row.seq}")
+
+
+def why_end(reader: Reader) -> str:
+    """Say why a stream must end now, or nothing."""
+    run, principal = reader.run, reader.principal
+    if run.drain.begun:
+        return "shutdown"
+    if reader.link is not None and reader.link.replaced:
+        return "replaced"
+    if run.clock.monotonic_s() >= reader.until_s:
+        return "lifetime"
+    if principal.token_id:
+        with run.store.read() as conn:
+            if not access.is_good(conn, principal.token_id):
+                return "revoked"
+    return ""

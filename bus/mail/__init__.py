@@ -1,0 +1,3 @@
+"""Mail: sending, deliveries and their ladder, the inbox with its leases, ack, reply, trace."""
+
+from __future__ import annotations

@@ -1,0 +1,330 @@
+"""The routes of mail: parse, call, answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from flask import Response, request
+
+from bus.clock import to_text
+from bus.directory import service as directory
+from bus.errors import (
+    BusError,
+    EndedError,
+    FencedError,
+    InvalidRequestError,
+    SenderMismatchError,
+    UnknownHandleError,
+)
+from bus.mail import render, rules, service
+from bus.mail.model import Draft, Limits
+from bus.store.transaction import participant_topic
+from bus.web.calls import Calls
+from bus.web.request import flag_arg, int_arg, read_json
+from bus.web.runtime import runtime
+
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+
+calls = Calls("mail")
+WRITERS = ("agent", "person")
+LONGEST_WAIT_S = 60
+MAX_KEY = 256
+MARK_CHARS = 8
+WORST = {"fenced": FencedError, "ended": EndedError, "unknown": UnknownHandleError}
+
+
+class SendBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One message to send; the second group of names is what earlier systems used."""
+
+    to: str | list[str] | None = None
+    body: Any = msgspec.UNSET
+    type: str = "MESSAGE"
+    subject: str = ""
+    in_reply_to: str | None = None
+    priority: str = "normal"
+    reply_expected: bool | None = None
+    wake: str = "auto"
+    deliver_at: str | None = None
+    deliver_in: float | None = None
+    expires_at: str | None = None
+    ttl: float | None = None
+    sender: str | None = msgspec.field(name="from", default=None)
+
+    to_agent: str | list[str] | None = None
+    from_agent: str | None = None
+    payload: Any = msgspec.UNSET
+    message: Any = msgspec.UNSET
+    sessionKey: str | None = None  # noqa: N815 - OpenClaw's name
+    timeoutSeconds: float | None = None  # noqa: N815 - OpenClaw's name
+
+
+class HandlesBody(msgspec.Struct, forbid_unknown_fields=True):
+    """One handle or several."""
+
+    handle: str | None = None
+    handles: list[str] | None = None
+    mode: str = "fail"
+    reason: str = ""
+    lease_s: int | None = None
+
+    def given(self) -> list[str]:
+        """List the handles."""
+        handles = [self.handle] if self.handle else self.handles
+        if not handles:
+            raise InvalidRequestError('give "handle" or "handles" (GET /api/inbox shows them)')
+        return list(dict.fromkeys(handles))
+
+
+class ReplyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """An answer, as JSON; plain text does as well."""
+
+    body: Any
+    type: str = "REPLY"
+    subject: str = ""
+    reply_expected: bool = False
+    ack: bool = False
+
+
+def limits() -> Limits:
+    """Give what a draft is checked against."""
+    config = runtime().config
+    return Limits(config.max_body_bytes, config.max_recipients)
+
+
+def draft_of(principal: Principal, body: SendBody) -> Draft:
+    """Check one message of a request."""
+    for name in (body.sender, body.from_agent):
+        if name not in {None, principal.name}:
+            raise SenderMismatchError(f"this token is {principal.name}'s; leave 'from' out")
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(body).items()
+        if value is not None and value is not msgspec.UNSET
+    }
+    for name in ("sender", "from_agent"):
+        fields.pop(name, None)
+    return rules.read_draft(fields, limits(), runtime().clock.now_ms())
+
+
+def key_of(principal: Principal, route: str) -> service.Key | None:
+    """Read the Idempotency-Key, quoted or bare."""
+    text = request.headers.get("Idempotency-Key", "").strip().strip('"')
+    if not text:
+        return None
+    if len(text) > MAX_KEY or not text.isprintable():
+        raise InvalidRequestError(f"Idempotency-Key is printable, at most {MAX_KEY} characters")
+    fingerprint = service.hash_request(request.get_data())
+    return service.Key(principal.id, route, text, fingerprint)
+
+
+@calls.add("POST", "/api/send", who=WRITERS, summary="Send one message or a list", body=SendBody)
+def send(principal: Principal) -> tuple[dict[str, Any], int]:
+    given = read_json(SendBody | list[SendBody])
+    batch = isinstance(given, list)
+    bodies = given if batch else [given]
+    most = runtime().config.max_batch
+    if not 0 < len(bodies) <= most:
+        raise InvalidRequestError(f"a list has 1 to {most} messages")
+    drafts = [draft_of(principal, body) for body in bodies]
+    key = key_of(principal, "send")
+    answer = runtime().store.write(
+        lambda tx: service.send(tx, principal, drafts, batch=batch, key=key), principal.id
+    )
+    return answer, 202
+
+
+def reader_of(principal: Principal) -> render.Reader:
+    """Find how the reader's commands reach the bus."""
+    with runtime().store.read() as conn:
+        reach = directory.reach(conn, principal.participant_id or 0, runtime().config)
+    return render.Reader(principal.name, reach.url, reach.header_path)
+
+
+def wait_for_mail(principal: Principal, seconds: int) -> bool:
+    """Wait until something is readable, at most so long; says whether something is."""
+    run, me = runtime(), principal.participant_id or 0
+    until_s = run.clock.monotonic_s() + seconds
+    with run.hub.listen({participant_topic(me)}) as listener:
+        while True:
+            listener.clear()
+            with run.store.read() as conn:
+                if service.count_readable(conn, me):
+                    return True
+            left_s = until_s - run.clock.monotonic_s()
+            if left_s <= 0 or not listener.wait(left_s):
+                return False
+
+
+@calls.add("GET", "/api/inbox", who=WRITERS, summary="Read and lease what waits")
+def inbox(principal: Principal) -> dict[str, Any] | Response:
+    ask = service.Ask(
+        int_arg("limit", 20, 1, 100),
+        int_arg("max_bytes", 65_536, 1, 4_194_304),
+        request.args.get("id"),
+    )
+    wait_s = int_arg("wait", 0, 0, LONGEST_WAIT_S)
+    view = request.args.get("view", "full")
+    if view not in {"full", "headers"}:
+        raise InvalidRequestError("'view' is full or headers")
+    there = wait_for_mail(principal, wait_s)
+    if view == "headers":
+        return headers(principal, ask.limit)
+    page = lease_page(principal, ask) if there else service.Page([], 0)
+    return show_page(principal, page)
+
+
+def lease_page(principal: Principal, ask: service.Ask) -> service.Page:
+    """Lease what is asked for."""
+    me = principal.participant_id or 0
+    return runtime().store.write(lambda tx: service.read_inbox(tx, me, ask), principal.id)
+
+
+def headers(principal: Principal, limit: int) -> dict[str, Any]:
+    """Show what waits and lease nothing."""
+    me = principal.participant_id or 0
+    with runtime().store.read() as conn:
+        items = [render.to_header(row) for row in service.headers(conn, me, limit)]
+        more = service.count_readable(conn, me) - len(items)
+    return {"agent": principal.name, "items": items, "more": more}
+
+
+def show_page(principal: Principal, page: service.Page) -> dict[str, Any] | Response:
+    """Show leased items as the reader wants them: text for a model, or JSON."""
+    reader = reader_of(principal)
+    mark = f"wakebus {runtime().ids.secret(MARK_CHARS)}"
+    if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
+        text = render.to_text_page(page.items, page.more, reader, mark)
+        return Response(text, mimetype="text/plain")
+    items = [render.to_json(item, reader) for item in page.items]
+    if flag_arg("text"):
+        for shown, item in zip(items, page.items, strict=True):
+            shown["text"] = render.item_text(item, reader, mark)
+    now = to_text(runtime().clock.now_ms())
+    return {"agent": principal.name, "items": items, "more": page.more, "server_time": now}
+
+
+def settle(results: list[dict[str, Any]]) -> tuple[dict[str, Any], int]:
+    """Answer with a result a handle; the worst of them is the status."""
+    for word, error in WORST.items():
+        bad = [result for result in results if result["result"] == word]
+        if bad:
+            detail = error.__doc__ or ""
+            raise error(f"{bad[0]['handle']}: {detail}", results=results)
+    return {"results": results}, 200
+
+
+@calls.add("POST", "/api/ack", who=WRITERS, summary="End items as done", body=HandlesBody)
+def ack(principal: Principal) -> tuple[dict[str, Any], int]:
+    handles = read_json(HandlesBody).given()
+    return settle(
+        runtime().store.write(lambda tx: service.ack(tx, principal, handles), principal.id)
+    )
+
+
+@calls.add("POST", "/api/release", who=WRITERS, summary="Give items back", body=HandlesBody)
+def release(principal: Principal) -> tuple[dict[str, Any], int]:
+    body = read_json(HandlesBody)
+    handles = body.given()
+    if body.mode not in {"silent", "fail", "fatal"}:
+        raise InvalidRequestError("'mode' is silent, fail or fatal")
+    reason = render.harmless(body.reason)[:4000]
+    results = runtime().store.write(
+        lambda tx: service.release(tx, principal, handles, body.mode, reason), principal.id
+    )
+    return settle(results)
+
+
+@calls.add("POST", "/api/extend", who=WRITERS, summary="Lengthen leases", body=HandlesBody)
+def extend(principal: Principal) -> tuple[dict[str, Any], int]:
+    body = read_json(HandlesBody)
+    handles = body.given()
+    lease_s = body.lease_s or runtime().config.lease_s
+    if not 1 <= lease_s <= 86_400:
+        raise InvalidRequestError("'lease_s' is 1 to 86400 seconds")
+    results = runtime().store.write(
+        lambda tx: service.extend(tx, principal, handles, lease_s), principal.id
+    )
+    return settle(results)
+
+
+def read_reply() -> tuple[Draft, bool]:
+    """Read an answer, plain text or JSON, and whether it carries its ack."""
+    if request.mimetype == "application/json":
+        given = read_json(ReplyBody)
+    else:
+        # curl's own default type is a form's; what was sent is still the answer's text.
+        raw = request.get_data(cache=True, parse_form_data=False)
+        try:
+            given = ReplyBody(raw.decode())
+        except UnicodeDecodeError as error:
+            raise InvalidRequestError("the answer is not UTF-8 text") from error
+    draft = Draft(
+        to=(),
+        body=rules.read_body(given.body, limits()),
+        type=rules.read_type(given.type),
+        subject=rules.read_subject(given.subject),
+        reply_expected=given.reply_expected,
+    )
+    return draft, given.ack or flag_arg("ack")
+
+
+@calls.add(
+    "POST", "/api/messages/<handle>/reply", who=WRITERS, summary="Answer an item", body=ReplyBody
+)
+def reply(principal: Principal, handle: str) -> tuple[dict[str, Any], int]:
+    draft, acks = read_reply()
+    unless = flag_arg("unless_replied")
+    answer = runtime().store.write(
+        lambda tx: service.reply(tx, principal, handle, draft, acks=acks, unless_replied=unless),
+        principal.id,
+    )
+    return answer, 202 if answer["status"] == "accepted" else 200
+
+
+@calls.add(
+    "GET", "/api/messages/<message_id>", who=(*WRITERS, "admin"), summary="Where a message is"
+)
+def trace(principal: Principal, message_id: str) -> dict[str, Any]:
+    run = runtime()
+    with run.store.read() as conn:
+        shown = service.trace(conn, principal, message_id)
+        for delivery in shown["deliveries"]:
+            if delivery["state"] == "queued" and not delivery["reason"]:
+                delivery["reason"] = offline_reason(conn, delivery["to"])
+    return shown
+
+
+def offline_reason(conn: Any, name: str) -> str:
+    """Say why a queued delivery waits where its recipient's node is not there."""
+    run = runtime()
+    try:
+        agent = directory.find(conn, name)
+    except BusError:
+        return ""
+    if agent is None or agent.kind != "named":
+        return ""
+    if agent.paused:
+        return "waiting: the agent is paused"
+    if agent.node_id is None:
+        return "waiting: the agent has no node"
+    return "" if run.presence.is_online(agent.node_id) else "waiting: its node is offline"
+
+
+@calls.add("GET", "/api/messages", who=WRITERS, summary="The last messages with another")
+def history(principal: Principal) -> dict[str, Any]:
+    other = request.args.get("with", "")
+    if not other:
+        raise InvalidRequestError("say with whom: GET /api/messages?with=NAME&limit=5")
+    with runtime().store.read() as conn:
+        shown = service.history(conn, principal, other, int_arg("limit", 5, 1, 100))
+    return {"messages": shown}
+
+
+@calls.add(
+    "POST", "/api/threads/<thread>/release", who=("person", "admin"), summary="Let a thread go"
+)
+def release_thread(principal: Principal, thread: str) -> dict[str, Any]:
+    released = runtime().store.write(lambda tx: service.release_thread(tx, thread), principal.id)
+    return {"thread": thread, "released": released}

@@ -1,0 +1,91 @@
+"""Reading an inbox: leases and handles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bus.mail import queries
+from bus.mail.model import Item
+from bus.mail.moves import end, move
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Ask:
+    """How much a reader wants: items at most, bytes of bodies at most, or one message only."""
+
+    limit: int = 20
+    max_bytes: int = 65_536
+    only: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a reader gets: leased items, and how many more wait."""
+
+    items: list[Item]
+    more: int
+
+
+def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
+    """Lease and give what is deliverable and not acked, urgent first, then oldest.
+
+    An item that is leased already is shown again under the same handle, so that a lost answer
+    costs nothing; in another turn, or after its lease, it gets a new one and the old is fenced.
+    """
+    turn = tx.ask("current_turn", participant_id=participant_id)
+    items: list[Item] = []
+    left = ask.max_bytes
+    for row in queries.readable(tx.conn, participant_id, ask.limit, ask.only):
+        body = cut(row.body, left)
+        if items and len(body) < len(row.body):
+            break
+        leased = lease(tx, row, turn)
+        if leased is None:
+            continue
+        left -= len(body.encode())
+        truncated = len(body) < len(row.body)
+        items.append(Item(leased, leased.attempt, leased.lease_until_ms, body, truncated))
+    queries.touch_reader(tx.conn, participant_id, tx.now_ms)
+    if items:
+        tx.announce("mail_read", participant_id=participant_id)
+    return Page(items, queries.count_readable(tx.conn, participant_id) - len(items))
+
+
+def cut(body: str, max_bytes: int) -> str:
+    """Give the beginning of a text that fits, never half a character."""
+    return body.encode()[: max(max_bytes, 0)].decode(errors="ignore")
+
+
+def lease(tx: Transaction, row: sa.Row[Any], turn: str | None) -> sa.Row[Any] | None:
+    """Lease one item to its reader, or None where that was one attempt too many."""
+    until = tx.now_ms + tx.config.lease_s * 1000
+    if row.state == "read" and row.lease_until_ms > tx.now_ms and same_turn(row, turn):
+        changes = {"lease_until_ms": until, "due_ms": until}
+        queries.update_delivery(tx.conn, row.id, changes)
+        return queries.one(tx.conn, row.id)
+    failed = row.failed_attempts + (row.state == "read")
+    if failed >= tx.config.max_attempts:
+        end(tx, row, "dead", f"read {row.attempt} times and never acked")
+        return None
+    return move(
+        tx,
+        row,
+        "read",
+        "",
+        wake_id=turn,
+        attempt=row.attempt + 1,
+        failed_attempts=failed,
+        lease_until_ms=until,
+        lease_wake=turn,
+    )
+
+
+def same_turn(row: sa.Row[Any], turn: str | None) -> bool:
+    """Say whether an item was leased in the turn that now reads, as far as that is known."""
+    return row.lease_wake is None or turn is None or row.lease_wake == turn

@@ -1,0 +1,68 @@
+"""What time does to mail: schedules, expiry, lapsed leases, notes of delay, retention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.guard import service as guard
+from bus.mail import queries
+from bus.mail.model import WAITING
+from bus.mail.moves import end, make_deliverable, move, requeue
+from bus.mail.notes import tell_delay
+from bus.mail.rules import next_due
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.store.transaction import Transaction
+
+BATCH = 200
+DAY_MS = 86_400_000
+
+
+def do_due(tx: Transaction) -> int:
+    """Do what is due, up to a batch; gives how many deliveries were looked at."""
+    rows = queries.due(tx.conn, tx.now_ms, BATCH)
+    for row in rows:
+        do_one(tx, row)
+    return len(rows)
+
+
+def do_one(tx: Transaction, row: sa.Row[Any]) -> None:
+    """Do the one thing that is due for a delivery; more than one are done one after another."""
+    if row.state == "read":
+        requeue(tx, row, "its lease ended without an ack", counted=True)
+    elif row.expires_ms is not None and row.expires_ms <= tx.now_ms:
+        end(tx, row, "expired", f"not read in time ({row.reason or row.state})")
+    elif row.state == "held":
+        release_scheduled(tx, row)
+    elif row.state in WAITING and row.delayed_ms is None:
+        queries.update_delivery(tx.conn, row.id, {"delayed_ms": tx.now_ms})
+        tell_delay(tx, row)
+        set_due(tx, queries.one(tx.conn, row.id))
+    else:
+        set_due(tx, row)
+
+
+def release_scheduled(tx: Transaction, row: sa.Row[Any]) -> None:
+    """Deliver scheduled mail, unless its thread has been held since."""
+    held = guard.is_held(tx.conn, row.thread)
+    if held:
+        move(tx, row, "held", held)
+    else:
+        make_deliverable(tx, row)
+
+
+def set_due(tx: Transaction, row: sa.Row[Any]) -> None:
+    """Write when to look at a delivery again."""
+    due = next_due(dict(row._mapping), tx.config.delayed_s)  # noqa: SLF001 - its public name
+    queries.update_delivery(tx.conn, row.id, {"due_ms": due})
+
+
+def prune(tx: Transaction) -> int:
+    """Remove messages that ended long ago and idempotency keys of yesterday, a batch at a time."""
+    queries.forget_keys(tx.conn, tx.now_ms - DAY_MS)
+    old = queries.prunable(tx.conn, tx.now_ms - tx.config.retention_s * 1000, BATCH)
+    if old:
+        queries.delete_messages(tx.conn, old)
+    return len(old)

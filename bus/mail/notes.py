@@ -1,0 +1,72 @@
+"""What the bus itself writes: a failure is a message, a long wait a note, a held thread a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.directory import service as directory
+from bus.mail import queries
+from bus.mail.model import Draft
+from bus.mail.sending import Context, deliver, write_message
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.store.transaction import Transaction
+
+
+def tell_failure(tx: Transaction, row: sa.Row[Any]) -> None:
+    """Tell a sender that its message ended without an ack, and wake it."""
+    body = (
+        f"Your message {row.message_id} ({row.type}) to {row.to_name} is {row.state}: {row.reason}."
+        f" What happened: GET /api/messages/{row.message_id}"
+    )
+    write(tx, row, "FAILURE", body, wake=True)
+
+
+def tell_delay(tx: Transaction, row: sa.Row[Any]) -> None:
+    """Tell a sender that its message still waits, without waking it."""
+    minutes = (tx.now_ms - row.queued_ms) // 60_000
+    body = (
+        f"Your message {row.message_id} ({row.type}) to {row.to_name} has waited {minutes} min"
+        f" ({row.reason or row.state}); it is still kept and will be delivered."
+    )
+    write(tx, row, "DELAYED", body, wake=False)
+
+
+def write(tx: Transaction, row: sa.Row[Any], kind: str, body: str, *, wake: bool) -> None:
+    """Write to the sender of a delivery; what the bus itself wrote has no sender to tell."""
+    if row.sender_id is None:
+        return
+    draft = Draft(
+        to=(row.from_name,),
+        body=body,
+        type=kind,
+        subject="",
+        in_reply_to=row.message_id,
+        reply_expected=False,
+        wake=wake,
+    )
+    context = Context(row.thread, row.hops, ("wakebus",))
+    write_to(tx, draft, context, row.sender_id)
+
+
+def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> None:
+    """Deliver what the bus wrote; a full inbox takes it all the same, it must not be lost."""
+    recipient = directory.get(tx.conn, participant_id)
+    message_id = write_message(tx, draft, context, sender_id=None, trust="system")
+    deliver(tx, message_id, draft, recipient, "")
+
+
+def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]) -> None:
+    """Tell every person who may see the pair that a thread is held, once."""
+    names = " and ".join(directory.get(tx.conn, who).name for who in pair if who)
+    body = f"Thread {thread} between {names} is held ({reason}). Let it go: bus release {thread}"
+    draft = Draft(to=(), body=body, type="GUARD", reply_expected=False, wake=False)
+    for person in directory.people_who_see(tx.conn, pair):
+        write_to(tx, draft, Context(tx.ids.new("t", tx.now_ms), 0, ("wakebus",)), person.id)
+
+
+def on_failed(tx: Transaction, row: sa.Row[Any]) -> None:
+    """Hear that a delivery ended without an ack."""
+    tell_failure(tx, queries.one(tx.conn, row.id))

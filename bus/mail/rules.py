@@ -1,0 +1,164 @@
+"""Pure decisions of mail: what a request means, when a delivery is next due, what a handle is."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from bus.clock import from_text
+from bus.errors import (
+    BodyTooLargeError,
+    InvalidRequestError,
+    UnknownHandleError,
+    WaitingRefusedError,
+)
+from bus.mail.model import PRIORITIES, Draft, Handle, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+HANDLE = re.compile(r"(m_[0-9A-Z]{26})\.(\d{1,9})")
+OLDER_NAMES = {"to_agent": "to", "sessionKey": "to", "payload": "body", "message": "body"}
+MAX_SUBJECT = 200
+YEAR_S = 366 * 86_400
+
+
+def modern_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the names that earlier systems used; two names for one thing are refused."""
+    modern: dict[str, Any] = {}
+    for name, value in fields.items():
+        new = OLDER_NAMES.get(name, name)
+        if new in modern:
+            raise InvalidRequestError(f"{new!r} is given twice (also as {name!r}); give one")
+        modern[new] = value
+    return modern
+
+
+def read_draft(fields: Mapping[str, Any], limits: Limits, now_ms: int) -> Draft:
+    """Turn the fields of a request into a draft, or say what is wrong with it."""
+    given = modern_names(fields)
+    if given.get("timeoutSeconds"):
+        raise WaitingRefusedError
+    if "body" not in given:
+        raise InvalidRequestError("'body' is missing: the text of the message")
+    return Draft(
+        to=read_recipients(given.get("to"), limits),
+        body=read_body(given["body"], limits),
+        type=read_type(given.get("type", "MESSAGE")),
+        subject=read_subject(given.get("subject", "")),
+        in_reply_to=given.get("in_reply_to"),
+        priority=read_priority(given.get("priority", "normal")),
+        reply_expected=given.get("reply_expected", not given.get("in_reply_to")),
+        wake=read_wake(given.get("wake", "auto")),
+        deliver_ms=read_time(given, ("deliver_at", "deliver_in"), now_ms),
+        expires_ms=read_expiry(given, now_ms),
+    )
+
+
+def read_recipients(to: object, limits: Limits) -> tuple[str, ...]:
+    """Read one name or a list of names; a name given twice counts once."""
+    names = [to] if isinstance(to, str) else to
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
+        raise InvalidRequestError("'to' is a name, a list of names, a session key or a group")
+    if len(names) > limits.max_recipients:
+        raise InvalidRequestError(f"'to' has {len(names)} names; at most {limits.max_recipients}")
+    return tuple(dict.fromkeys(names))
+
+
+def read_body(body: object, limits: Limits) -> str:
+    """Read a text, or any other JSON value as its text."""
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > limits.max_body_bytes:
+        raise BodyTooLargeError(
+            f"the body has {size} bytes, at most {limits.max_body_bytes}; send a path or an address"
+        )
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidRequestError("the body is not valid Unicode (a lone surrogate)")
+    return text
+
+
+def read_type(word: str) -> str:
+    """Read a type: one word."""
+    if not TYPE.fullmatch(word):
+        raise InvalidRequestError(f"'type' is one word such as TASK or STATUS, not {word[:40]!r}")
+    return word
+
+
+def read_subject(subject: str) -> str:
+    """Read a subject: one short line."""
+    if len(subject) > MAX_SUBJECT or not subject.isprintable():
+        raise InvalidRequestError(f"'subject' is one line of at most {MAX_SUBJECT} characters")
+    return subject
+
+
+def read_priority(word: str) -> int:
+    """Give the rank of a priority, 0 first."""
+    if word not in PRIORITIES:
+        raise InvalidRequestError(
+            f"'priority' is one of {', '.join(PRIORITIES)}, not {word[:40]!r}"
+        )
+    return PRIORITIES.index(word)
+
+
+def read_wake(word: str) -> bool:
+    """Read whether the message wakes its recipient."""
+    if word not in {"auto", "never"}:
+        raise InvalidRequestError("'wake' is auto or never")
+    return word == "auto"
+
+
+def read_time(given: Mapping[str, Any], names: tuple[str, str], now_ms: int) -> int | None:
+    """Read a time given as a date or as seconds from now, not both."""
+    at, seconds = given.get(names[0]), given.get(names[1])
+    if at is not None and seconds is not None:
+        raise InvalidRequestError(f"give {names[0]!r} or {names[1]!r}, not both")
+    if seconds is not None:
+        if not 0 <= seconds <= YEAR_S:
+            raise InvalidRequestError(f"{names[1]!r} is seconds from now, 0 to {YEAR_S}")
+        return now_ms + round(float(seconds) * 1000)
+    if at is None:
+        return None
+    try:
+        return from_text(at)
+    except ValueError as error:
+        raise InvalidRequestError(f"{names[0]!r} is not a time: {error}") from error
+
+
+def read_expiry(given: Mapping[str, Any], now_ms: int) -> int | None:
+    """Read when the message is no longer wanted; it must be ahead of its delivery."""
+    expires = read_time(given, ("expires_at", "ttl"), now_ms)
+    deliver = read_time(given, ("deliver_at", "deliver_in"), now_ms) or now_ms
+    if expires is not None and expires <= deliver:
+        raise InvalidRequestError("it would expire before it is delivered")
+    return expires
+
+
+def read_handle(text: str) -> Handle:
+    """Take a handle apart."""
+    found = HANDLE.fullmatch(text)
+    if not found:
+        raise UnknownHandleError(
+            f"{text[:60]!r} is not a handle; a handle is an item's id, a dot and a number"
+        )
+    return Handle(found[1], int(found[2]), text)
+
+
+def next_due(delivery: Mapping[str, Any], delayed_s: int) -> int | None:
+    """Give when the keeper must look at a delivery again, in ms, or None for never.
+
+    A leased item is looked at when its lease ends and not before: its reader is at work.
+    """
+    if delivery["ended_ms"] is not None:
+        return None
+    if delivery["state"] == "read":
+        return int(delivery["lease_until_ms"])
+    times = [delivery["expires_ms"]]
+    if delivery["state"] == "held" and delivery["deliver_ms"] is not None:
+        times.append(delivery["deliver_ms"] if not delivery["reason"].startswith("guard") else None)
+    if delivery["state"] != "held" and delivery["delayed_ms"] is None:
+        times.append(delivery["queued_ms"] + delayed_s * 1000)
+    known = [time for time in times if time is not None]
+    return min(known) if known else None

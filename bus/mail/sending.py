@@ -1,0 +1,249 @@
+"""Sending: from a draft to deliveries on disk, with thread, hops and path kept by the bus."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bus.directory import service as directory
+from bus.errors import (
+    BusError,
+    InboxFullError,
+    KeyReusedError,
+    NotFoundError,
+    TypeNotTakenError,
+    UnknownRecipientError,
+)
+from bus.guard import service as guard
+from bus.mail import queries
+from bus.mail.moves import make_deliverable, move, tell_sender, write_rung
+
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+    from bus.directory.model import Participant
+    from bus.mail.model import Draft
+    from bus.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Key:
+    """An Idempotency-Key with what it is kept for and a hash of the whole request."""
+
+    principal: str
+    route: str
+    key: str
+    request_hash: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a message inherits: its thread, how far that has come, and by whom."""
+
+    thread: str
+    hops: int
+    path: tuple[str, ...]
+
+
+def hash_request(text: bytes) -> str:
+    """Give the fingerprint by which a repeated request is known."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def send(
+    tx: Transaction, principal: Principal, drafts: list[Draft], *, batch: bool, key: Key | None
+) -> dict[str, Any]:
+    """Accept messages, all or none; a repeated key gives the first answer again."""
+    kept = replay(tx, key)
+    if kept is not None:
+        return {**kept, "deduplicated": True}
+    sent = [send_one(tx, principal, draft) for draft in drafts]
+    answer: dict[str, Any] = {"status": "accepted", "deduplicated": False}
+    answer |= {"messages": sent} if batch else sent[0]
+    if key:
+        queries.keep_key(
+            tx.conn, {**vars(key), "status": 202, "answer": answer, "created_ms": tx.now_ms}
+        )
+    return answer
+
+
+def replay(tx: Transaction, key: Key | None) -> dict[str, Any] | None:
+    """Find the answer that a key had, refusing the key for another request."""
+    if key is None:
+        return None
+    kept = queries.find_key(tx.conn, key.principal, key.route, key.key)
+    if kept is None:
+        return None
+    if kept.request_hash != key.request_hash:
+        raise KeyReusedError
+    answer: dict[str, Any] = json.loads(kept.answer)
+    return answer
+
+
+def send_one(tx: Transaction, principal: Principal, draft: Draft) -> dict[str, Any]:
+    """Accept one message for all its recipients."""
+    recipients, unreachable = find_recipients(tx, principal, draft)
+    context = find_context(tx, principal, draft, recipients)
+    message_id = write_message(
+        tx, draft, context, sender_id=principal.participant_id, trust=principal.trust
+    )
+    release_by_person(tx, principal, context.thread)
+    deliveries = []
+    for recipient in recipients:
+        pair = (principal.participant_id or 0, recipient.id)
+        held = guard.check(tx, context.thread, context.hops, pair)
+        deliveries.append(deliver(tx, message_id, draft, recipient, held))
+    answer = {"id": message_id, "thread": context.thread, "deliveries": deliveries}
+    return answer | ({"unreachable": unreachable} if unreachable else {})
+
+
+def find_recipients(
+    tx: Transaction, principal: Principal, draft: Draft
+) -> tuple[list[Participant], list[dict[str, str]]]:
+    """Look every address up: a list is all or nothing, a group tells who cannot be reached."""
+    found: dict[int, Participant] = {}
+    unreachable: list[dict[str, str]] = []
+    wrong: list[BusError] = []
+    for address in draft.to:
+        try:
+            resolved = directory.resolve(tx.conn, principal, address)
+        except UnknownRecipientError as error:
+            wrong.append(error)
+            continue
+        for member in resolved.participants:
+            try:
+                check_recipient(tx, member, draft)
+            except BusError as error:
+                if resolved.kind != "group":
+                    wrong.append(error)
+                else:
+                    what = {"to": member.name, "code": error.code, "detail": error.detail}
+                    unreachable.append(what)
+            else:
+                found[member.id] = member
+    if wrong:
+        first = wrong[0]
+        raise type(first)(
+            "; ".join(error.detail for error in wrong), retry_after_s=first.retry_after_s
+        )
+    if not found:
+        raise UnknownRecipientError("nobody in this group can be reached", unreachable=unreachable)
+    return list(found.values()), unreachable
+
+
+def check_recipient(tx: Transaction, recipient: Participant, draft: Draft) -> None:
+    """Refuse a type that the recipient does not take, and a full inbox."""
+    takes = recipient.accepts
+    if takes is not None and draft.type not in takes and not draft.in_reply_to:
+        raise TypeNotTakenError(
+            f"{recipient.name} does not take {draft.type}; it takes {', '.join(takes)}"
+        )
+    if queries.count_open(tx.conn, recipient.id) >= tx.config.max_inbox:
+        raise InboxFullError(
+            f"{recipient.name} has {tx.config.max_inbox} open messages; nothing was taken",
+            retry_after_s=60,
+        )
+
+
+def find_context(
+    tx: Transaction, principal: Principal, draft: Draft, recipients: list[Participant]
+) -> Context:
+    """Find what the message inherits: from what it answers, or from what its sender has leased."""
+    me = principal.participant_id or 0
+    parent = None
+    if draft.in_reply_to:
+        rows = queries.of_message(tx.conn, draft.in_reply_to)
+        mine = [row for row in rows if me in {row.recipient_id, row.sender_id}]
+        if not mine:
+            raise NotFoundError(f"'in_reply_to': no message {draft.in_reply_to[:40]!r} of yours")
+        parent = mine[0]
+    else:
+        leased = queries.leased(tx.conn, me)
+        to = {recipient.id for recipient in recipients}
+        # Mail from the one now written to is the likeliest parent; else the longest chain counts.
+        parent = max(leased, key=lambda row: (row.sender_id in to, row.hops), default=None)
+    if parent is None:
+        return Context(tx.ids.new("t", tx.now_ms), 0, (principal.name,))
+    path = (*json.loads(parent.path), principal.name)
+    hops = 0 if principal.kind == "person" else parent.hops + 1
+    return Context(parent.thread, hops, path[-64:])
+
+
+def release_by_person(tx: Transaction, principal: Principal, thread: str) -> None:
+    """Let a held thread go when a person writes in it."""
+    if principal.kind == "person":
+        release_thread(tx, thread)
+
+
+def release_thread(tx: Transaction, thread: str) -> int:
+    """End a thread's hold and deliver what it held back; gives how many went."""
+    if not guard.release(tx, thread):
+        return 0
+    held = [row for row in queries.held_in(tx.conn, thread) if row.reason.startswith("guard")]
+    for row in held:
+        make_deliverable(tx, row, "released by a person")
+    return len(held)
+
+
+def write_message(  # noqa: PLR0913 - who, what and in which thread
+    tx: Transaction,
+    draft: Draft,
+    context: Context,
+    *,
+    sender_id: int | None,
+    trust: str,
+    reply_key: str | None = None,
+) -> str:
+    """Store a message itself; gives its id."""
+    message_id = tx.ids.new("m", tx.now_ms)
+    queries.insert_message(
+        tx.conn,
+        {
+            "id": message_id,
+            "thread": context.thread,
+            "hops": context.hops,
+            "path": json.dumps(context.path),
+            "sender_id": sender_id,
+            "trust": trust,
+            "type": draft.type,
+            "subject": draft.subject,
+            "body": draft.body,
+            "in_reply_to": draft.in_reply_to,
+            "priority": draft.priority,
+            "reply_expected": int(draft.reply_expected),
+            "wake": int(draft.wake),
+            "reply_key": reply_key,
+            "created_ms": tx.now_ms,
+            "deliver_ms": draft.deliver_ms,
+            "expires_ms": draft.expires_ms,
+        },
+    )
+    return message_id
+
+
+def deliver(
+    tx: Transaction, message_id: str, draft: Draft, recipient: Participant, held: str
+) -> dict[str, str]:
+    """Make one recipient's copy: held with its reason, or deliverable at once."""
+    delivery_id = queries.insert_delivery(
+        tx.conn,
+        {
+            "message_id": message_id,
+            "recipient_id": recipient.id,
+            "state": "accepted",
+            "priority": draft.priority,
+            "wakes": int(draft.wake and recipient.kind == "named"),
+        },
+    )
+    row = queries.one(tx.conn, delivery_id)
+    write_rung(tx, row)
+    tell_sender(tx, row)
+    if held:
+        move(tx, row, "held", held)
+        return {"to": recipient.name, "state": "held", "reason": held}
+    if draft.deliver_ms is not None and draft.deliver_ms > tx.now_ms:
+        move(tx, row, "held", "scheduled")
+        return {"to": recipient.name, "state": "held", "reason": "scheduled"}
+    make_deliverable(tx, row)
+    return {"to": recipient.name, "state": "queued"}

@@ -1,0 +1,65 @@
+"""The verbs of mail, in one place for its routes and for the rooms below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.mail import notes, queries, tracing
+from bus.mail.inbox import Ask, Page, read_inbox
+from bus.mail.keeping import do_due, prune
+from bus.mail.sending import Key, hash_request, release_thread, send
+from bus.mail.settling import ack, extend, release, reply
+from bus.mail.tracing import history, trace
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.store.transaction import Hooks
+
+__all__ = [
+    "Ask",
+    "Key",
+    "Page",
+    "ack",
+    "count_readable",
+    "do_due",
+    "extend",
+    "first_due",
+    "hash_request",
+    "headers",
+    "history",
+    "prune",
+    "read_inbox",
+    "register",
+    "release",
+    "release_thread",
+    "reply",
+    "send",
+    "trace",
+]
+PENDING = 1000
+count_readable = queries.count_readable
+first_due = queries.first_due
+
+
+def register(hooks: Hooks) -> None:
+    """Hear of failed deliveries and held threads; tell a new stream what is pending."""
+    hooks.on("delivery_failed", notes.on_failed)
+    hooks.on("thread_held", notes.tell_people)
+    hooks.on("pending_events", pending_events)
+
+
+def headers(conn: sa.Connection, participant_id: int, limit: int) -> list[Any]:
+    """Read what waits without leasing it."""
+    return list(queries.readable(conn, participant_id, limit))
+
+
+def pending_events(
+    conn: sa.Connection, principal: Principal, _now_ms: int
+) -> list[tuple[str, dict[str, Any]]]:
+    """Give what a stream without a cursor begins with."""
+    if principal.participant_id is None:
+        return []
+    rows = tracing.pending_messages(conn, principal.participant_id, PENDING)
+    return [("message", row) for row in rows]

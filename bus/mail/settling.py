@@ -1,0 +1,163 @@
+"""Settling leased items by their handles: ack, release, extend, reply. Results are per handle."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bus.clock import to_text
+from bus.directory import service as directory
+from bus.errors import EndedError, FencedError, NoReplyAddressError, UnknownHandleError
+from bus.guard import service as guard
+from bus.mail import queries
+from bus.mail.moves import end, move, requeue
+from bus.mail.rules import read_handle
+from bus.mail.sending import Context, deliver, find_context, write_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.mail.model import Draft, Handle
+    from bus.store.transaction import Transaction
+
+Result = dict[str, Any]
+
+
+def judge(row: sa.Row[Any], handle: Handle) -> str:
+    """Say what a handle is worth: `good`, `already`, `fenced` or `ended`."""
+    if row.state == "acked":
+        return "already"
+    if row.ended_ms is not None:
+        return "ended"
+    return "good" if handle.attempt == row.attempt else "fenced"
+
+
+def each(
+    tx: Transaction,
+    principal: Principal,
+    handles: list[str],
+    do: Callable[[sa.Row[Any]], Result],
+) -> list[Result]:
+    """Do something with each good handle; the others say what became of them."""
+    results = []
+    for text in handles:
+        handle = read_handle(text)
+        row = queries.of_recipient(tx.conn, handle.message_id, principal.participant_id or 0)
+        if row is None or not 0 < handle.attempt <= row.attempt:
+            results.append({"handle": text, "result": "unknown"})
+            continue
+        worth = judge(row, handle)
+        result = do(row) if worth == "good" else {"result": worth, "state": row.state}
+        results.append({"handle": text, **result})
+    return results
+
+
+def ack(tx: Transaction, principal: Principal, handles: list[str]) -> list[Result]:
+    """End items as done. A late ack counts unless the item was leased again since."""
+    return each(tx, principal, handles, lambda row: ack_row(tx, row))
+
+
+def ack_row(tx: Transaction, row: sa.Row[Any]) -> Result:
+    """Ack one delivery."""
+    move(tx, row, "acked", lease_until_ms=None)
+    tx.announce("mail_settled", participant_id=row.recipient_id)
+    return {"result": "acked"}
+
+
+def release(
+    tx: Transaction, principal: Principal, handles: list[str], mode: str, reason: str
+) -> list[Result]:
+    """Give items back: `silent` undoes the attempt, `fail` counts it, `fatal` ends them dead."""
+
+    def do(row: sa.Row[Any]) -> Result:
+        if row.state != "read":
+            return {"result": "already", "state": row.state}
+        if mode == "fatal":
+            return {"result": end(tx, row, "dead", reason or "given up by its reader")}
+        state = requeue(tx, row, reason or f"released ({mode})", counted=mode == "fail")
+        return {"result": "dead" if state == "dead" else "released"}
+
+    return each(tx, principal, handles, do)
+
+
+def extend(tx: Transaction, principal: Principal, handles: list[str], lease_s: int) -> list[Result]:
+    """Lengthen leases: from now, by `lease_s` seconds."""
+
+    def do(row: sa.Row[Any]) -> Result:
+        if row.state != "read":
+            return {"result": "fenced", "state": row.state}
+        until = tx.now_ms + lease_s * 1000
+        queries.update_delivery(tx.conn, row.id, {"lease_until_ms": until, "due_ms": until})
+        return {"result": "extended", "lease_until": to_text(until)}
+
+    return each(tx, principal, handles, do)
+
+
+def reply(  # noqa: PLR0913 - the answer, and what goes with it
+    tx: Transaction,
+    principal: Principal,
+    text: str,
+    draft: Draft,
+    *,
+    acks: bool,
+    unless_replied: bool,
+) -> dict[str, Any]:
+    """Answer an item; with its ack both commit together. The same body again is one reply."""
+    handle = read_handle(text)
+    row = queries.of_recipient(tx.conn, handle.message_id, principal.participant_id or 0)
+    if row is None or not 0 < handle.attempt <= row.attempt:
+        raise UnknownHandleError
+    if row.sender_id is None:
+        raise NoReplyAddressError
+    if acks:
+        check_ack(row, handle)
+    acked = acks and row.state != "acked"
+    answer: dict[str, Any] = {"acked": acks}
+    if unless_replied and row.replied_ms is not None:
+        answer |= {"status": "skipped", "reason": "it has replied itself"}
+    else:
+        answer |= send_reply(tx, principal, row, draft)
+    if acked:
+        ack_row(tx, queries.one(tx.conn, row.id))
+    return answer
+
+
+def check_ack(row: sa.Row[Any], handle: Handle) -> None:
+    """Refuse a reply whose ack could not count, so that nothing of it happens."""
+    worth = judge(row, handle)
+    if worth == "fenced":
+        raise FencedError(
+            f"the item has been leased again as {row.message_id}.{row.attempt}; read your inbox"
+        )
+    if worth == "ended":
+        raise EndedError(f"the item is {row.state}: {row.reason}")
+
+
+def send_reply(
+    tx: Transaction, principal: Principal, row: sa.Row[Any], draft: Draft
+) -> dict[str, Any]:
+    """Write the reply and deliver it to the sender."""
+    body_hash = hashlib.sha256(draft.body.encode()).hexdigest()
+    key = f"{row.message_id} {principal.participant_id} {body_hash}"
+    known = queries.by_reply_key(tx.conn, key)
+    if known:
+        return {"status": "accepted", "id": known, "deduplicated": True}
+    sender = directory.get(tx.conn, row.sender_id)
+    draft = replace(draft, to=(sender.name,), in_reply_to=row.message_id)
+    context: Context = find_context(tx, principal, draft, [sender])
+    message_id = write_message(
+        tx,
+        draft,
+        context,
+        sender_id=principal.participant_id,
+        trust=principal.trust,
+        reply_key=key,
+    )
+    pair = (principal.participant_id or 0, sender.id)
+    deliver(tx, message_id, draft, sender, guard.check(tx, context.thread, context.hops, pair))
+    queries.update_delivery(tx.conn, row.id, {"replied_ms": tx.now_ms})
+    return {"status": "accepted", "id": message_id, "deduplicated": False}

@@ -1,0 +1,134 @@
+"""Where a message is, and what was said: the ladder and the history, as their readers may see."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bus.access.rules import may_see
+from bus.access.service import compartments_of
+from bus.clock import to_text
+from bus.directory import service as directory
+from bus.errors import NotFoundError
+from bus.mail import queries
+from bus.mail.model import PRIORITIES, SYSTEM
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+
+
+def trace(conn: sa.Connection, principal: Principal, message_id: str) -> dict[str, Any]:
+    """Show a message and the ladder of each delivery that the reader may see."""
+    rows = queries.of_message(conn, message_id)
+    mine = [row for row in rows if sees(conn, principal, row)]
+    if not mine:
+        raise NotFoundError(f"no message {message_id[:40]!r} of yours")
+    first = mine[0]
+    shown = {
+        "id": first.message_id,
+        "from": first.from_name or SYSTEM,
+        "thread": first.thread,
+        "hops": first.hops,
+        "path": json.loads(first.path),
+        "type": first.type,
+        "subject": first.subject,
+        "priority": PRIORITIES[first.priority],
+        "in_reply_to": first.in_reply_to,
+        "sent_at": to_text(first.created_ms),
+        "deliveries": [show_delivery(conn, row) for row in mine],
+    }
+    me = principal.participant_id
+    if me is not None and any(me in {row.sender_id, row.recipient_id} for row in mine):
+        shown["body"] = first.body
+    return shown
+
+
+def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:
+    """Say whether a delivery is the reader's to see.
+
+    It is for its sender, its recipient, a person who may see both, and the administration.
+    """
+    if principal.kind == "admin":
+        return True
+    me = principal.participant_id
+    if me is not None and me in {row.sender_id, row.recipient_id}:
+        return True
+    if principal.kind != "person":
+        return False
+    ends = [who for who in (row.sender_id, row.recipient_id) if who is not None]
+    return all(may_see(principal.compartments, compartments_of(conn, who)) for who in ends)
+
+
+def show_delivery(conn: sa.Connection, row: sa.Row[Any]) -> dict[str, Any]:
+    """Show one delivery with its rungs, oldest first."""
+    replies = queries.replies_to(conn, row.message_id)
+    shown = {
+        "to": row.to_name,
+        "state": row.state,
+        "seen": bool(row.seen),
+        "reason": row.reason,
+        "attempt": row.attempt,
+        "failed_attempts": row.failed_attempts,
+        "ended": row.ended_ms is not None,
+        "wake_id": row.wake_id,
+        "reply_ids": [reply.id for reply in replies if reply.sender_id == row.recipient_id],
+        "ladder": [show_rung(rung) for rung in queries.rungs(conn, [row.id])],
+    }
+    if row.replied_ms is not None:
+        shown["replied_at"] = to_text(row.replied_ms)
+    if row.lease_until_ms is not None:
+        shown["lease_until"] = to_text(row.lease_until_ms)
+    return shown
+
+
+def show_rung(rung: sa.Row[Any]) -> dict[str, Any]:
+    """Show one rung."""
+    return {
+        "at": to_text(rung.at_ms),
+        "state": rung.state,
+        "attempt": rung.attempt,
+        "reason": rung.reason,
+        "seen": bool(rung.seen),
+        "wake_id": rung.wake_id,
+        "turn_id": rung.turn_id,
+    }
+
+
+def history(
+    conn: sa.Connection, principal: Principal, other: str, limit: int
+) -> list[dict[str, Any]]:
+    """Show the last messages between the reader and another, oldest first."""
+    with_whom = directory.resolve(conn, principal, other).participants[0]
+    rows = queries.between(conn, principal.participant_id or 0, with_whom.id, limit)
+    return [
+        {
+            "id": row.message_id,
+            "from": row.from_name or SYSTEM,
+            "to": [row.to_name],
+            "type": row.type,
+            "subject": row.subject,
+            "body": row.body,
+            "sent_at": to_text(row.created_ms),
+            "state": row.state,
+            "thread": row.thread,
+            "in_reply_to": row.in_reply_to,
+        }
+        for row in reversed(rows)
+    ]
+
+
+def pending_messages(conn: sa.Connection, participant_id: int, limit: int) -> list[dict[str, Any]]:
+    """Show what a stream without a cursor begins with: what waits in the inbox, no bodies."""
+    return [
+        {
+            "to_agent": row.to_name,
+            "id": row.message_id,
+            "from": row.from_name or SYSTEM,
+            "type": row.type,
+            "priority": PRIORITIES[row.priority],
+            "at": to_text(row.queued_ms),
+        }
+        for row in queries.readable(conn, participant_id, limit)
+    ]

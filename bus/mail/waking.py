@@ -1,0 +1,86 @@
+"""What the wake ledger may ask and tell of mail; the ledger knows nothing else of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bus.mail import queries
+from bus.mail.moves import end, move, requeue
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Pending:
+    """How much waits to be read by an agent and is meant to wake it."""
+
+    total: int
+    urgent: int
+
+
+def pending(conn: sa.Connection, participant_id: int) -> Pending:
+    """Count what a wake would be for."""
+    rows = queries.waiting(conn, participant_id)
+    return Pending(len(rows), sum(row.priority == 0 for row in rows))
+
+
+def last_lease_ms(conn: sa.Connection, participant_id: int) -> int | None:
+    """Give when the last of an agent's leases ends, or None where it has none."""
+    return max((row.lease_until_ms for row in queries.leased(conn, participant_id)), default=None)
+
+
+def set_notified(tx: Transaction, participant_id: int, wake_id: str) -> None:
+    """Set the rung: the watcher said that it has the wake for what waits."""
+    for row in queries.waiting(tx.conn, participant_id):
+        if row.wake_id != wake_id:
+            move(tx, row, "notified", wake_id=wake_id)
+
+
+def set_woken(
+    tx: Transaction, wake_id: str, participant_id: int, turn_id: str | None, *, seen: bool
+) -> None:
+    """Set the rung: a turn was admitted, or a blind method took the call (not seen)."""
+    reason = "" if seen else "the call was accepted; whether a turn began is not seen"
+    for row in queries.waiting(tx.conn, participant_id):
+        if row.wake_id == wake_id:
+            move(tx, row, "woken", reason, turn_id=turn_id, seen=seen)
+
+
+def put_back(
+    tx: Transaction, wake_id: str, participant_id: int, reason: str, *, counted: bool
+) -> None:
+    """Queue again what a closed wake asked for and nobody read."""
+    for row in queries.waiting(tx.conn, participant_id):
+        if row.wake_id == wake_id and row.state != "queued":
+            requeue(tx, row, reason, counted=counted)
+
+
+def drop_leases(tx: Transaction, wake_id: str, participant_id: int, reason: str) -> None:
+    """Give back, counted, what was read in a turn that is known to have failed."""
+    for row in queries.leased(tx.conn, participant_id):
+        if row.lease_wake == wake_id:
+            requeue(tx, row, reason, counted=True)
+
+
+def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:
+    """Lengthen the leases of a turn that is known to live."""
+    until = tx.now_ms + tx.config.lease_s * 1000
+    for row in queries.leased(tx.conn, participant_id):
+        if row.lease_wake == wake_id:
+            queries.update_delivery(tx.conn, row.id, {"lease_until_ms": until, "due_ms": until})
+
+
+def end_all_waiting(tx: Transaction, participant_id: int, reason: str) -> None:
+    """End as dead what waits for an agent that its runtime does not know."""
+    for row in queries.waiting(tx.conn, participant_id):
+        end(tx, row, "dead", reason)
+
+
+def note(tx: Transaction, participant_id: int, reason: str) -> None:
+    """Write on what waits why it waits; no rung, only the reason of the present one."""
+    for row in queries.waiting(tx.conn, participant_id):
+        queries.update_delivery(tx.conn, row.id, {"reason": reason})

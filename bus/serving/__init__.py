@@ -1,0 +1,3 @@
+"""Running: gunicorn, draining, the one process."""
+
+from __future__ import annotations

@@ -1,0 +1,98 @@
+"""`bus serve`: one gunicorn with one gevent process.
+
+Before the fork nothing heavy may be imported: the gevent worker patches first and then loads the
+application, so that everything the application imports is already patched.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gunicorn.app.base import BaseApplication
+
+from bus.errors import SchemaError
+from bus.store.lock import take_lock
+from bus.store.version import HEAD, read_version
+
+if TYPE_CHECKING:
+    from bus.config import Config
+
+GRACEFUL_S = 2
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Gunicorn, which has no types, with the settings that this bus needs."""
+
+    def __init__(self, config: Config) -> None:
+        self._bus_config = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what is not gunicorn's default, and why."""
+        config = self._bus_config
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        settings: dict[str, Any] = {
+            "bind": [f"{host}:{config.port}"],
+            "workers": 1,  # who listens is known in memory: a second process would lose wakes
+            "worker_class": "gevent",
+            "worker_connections": config.max_connections,
+            "timeout": 30,  # of a stuck hub, not of a request
+            "graceful_timeout": GRACEFUL_S,
+            "keepalive": 75,
+            "max_requests": 0,  # recycling would end every stream
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "proc_name": "wakebus",
+            "post_worker_init": watch_for_stop,
+            "when_ready": say_ready,
+        }
+        if config.tls_cert:
+            settings |= {"certfile": config.tls_cert, "keyfile": config.tls_key}
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Make the application, in the worker, after everything was patched."""
+        from bus.app import create_app  # noqa: PLC0415 - not before the worker has patched
+
+        return create_app(self._bus_config)
+
+
+def say_ready(arbiter: Any) -> None:
+    """Say the real address, which port 0 leaves open until now."""
+    config = arbiter.app._bus_config  # noqa: SLF001 - our own class
+    for listener in arbiter.LISTENERS:
+        print(f"wakebus listens on {listener}, data in {config.data_dir}", file=sys.stderr)  # noqa: T201 - a person starts it
+
+
+def watch_for_stop(worker: Any) -> None:
+    """Have the streams end when gunicorn asks the worker to stop; it has no hook for that."""
+    import gevent  # noqa: PLC0415 - the worker has it already
+
+    drain = worker.wsgi.extensions["wakebus"].drain
+
+    def watch() -> None:
+        while worker.alive:
+            gevent.sleep(0.1)
+        drain.begin()
+
+    gevent.spawn(watch)
+
+
+def serve(config: Config) -> NoReturn:
+    """Serve until a signal; ends the process.
+
+    Raises:
+        SchemaError: the database is not at this program's schema.
+        LockedError: another bus has the database.
+    """
+    at = read_version(config.db_path)
+    if at is None:
+        raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
+    if at != HEAD:
+        raise SchemaError(f"the database is at {at}, this program at {HEAD}; run: bus migrate")
+    take_lock(config.db_path)
+    Server(config).run()
+    raise SystemExit(0)

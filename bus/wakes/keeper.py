@@ -1,0 +1,79 @@
+"""The keeper: does what time makes due, one greenlet that sleeps until the next deadline.
+
+It asks the database for the nearest deadline, waits for that or for a change, and never polls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gevent
+
+from bus.mail import service as mail
+from bus.store.log import trim
+from bus.store.transaction import KEEPER
+from bus.wakes import queries, service
+
+if TYPE_CHECKING:
+    from bus.live.hub import Hub
+    from bus.store.store import Store
+    from bus.store.transaction import Transaction
+
+LONGEST_S = 30.0
+"""The longest sleep: a wall clock that was set forward is noticed after this."""
+RETENTION_S = 60.0
+TRIM_BATCH = 1000
+
+
+def do_due(tx: Transaction) -> int:
+    """Do one batch of everything that is due; gives how much there was."""
+    return mail.do_due(tx) + service.do_due(tx)
+
+
+def keep_house(tx: Transaction) -> int:
+    """Remove one batch of what is past its retention."""
+    before = tx.now_ms - tx.config.retention_s * 1000
+    old_log = tx.now_ms - tx.config.log_retention_s * 1000
+    wakes = queries.prune(tx.conn, before, TRIM_BATCH)
+    return mail.prune(tx) + trim(tx, old_log, TRIM_BATCH) + wakes
+
+
+class Keeper:
+    """The one greenlet that acts on deadlines."""
+
+    def __init__(self, store: Store, hub: Hub) -> None:
+        """Keep `store`; `hub` tells when a deadline may have come nearer."""
+        self._store, self._hub = store, hub
+        self._cleaned_s = store.clock.monotonic_s()
+
+    def start(self) -> gevent.Greenlet:
+        """Start the greenlet."""
+        return gevent.spawn(self._keep)
+
+    def _keep(self) -> None:
+        with self._hub.listen({KEEPER}) as listener:
+            while True:
+                listener.clear()
+                self.do_all_due()
+                self._clean_sometimes()
+                listener.wait(self._pause_s())
+
+    def do_all_due(self) -> None:
+        """Do all that is due now, a batch a transaction, so that senders get their turn."""
+        while self._pause_s() == 0 and self._store.write(do_due):
+            pass
+
+    def _clean_sometimes(self) -> None:
+        now_s = self._store.clock.monotonic_s()
+        if now_s - self._cleaned_s >= RETENTION_S:
+            self._cleaned_s = now_s
+            while self._store.write(keep_house):
+                pass
+
+    def _pause_s(self) -> float:
+        with self._store.read() as conn:
+            times = [mail.first_due(conn), queries.first_due(conn)]
+        known = [time for time in times if time is not None]
+        if not known:
+            return LONGEST_S
+        return min(max((min(known) - self._store.clock.now_ms()) / 1000, 0.0), LONGEST_S)

@@ -1,0 +1,380 @@
+"""The use cases of the ledger: ask for a wake, hear what became of it, close it, look again.
+
+States of an open wake: `paused` (not to be asked before its time), `asked` (on the node's
+stream), `received` (the watcher has it), `admitted` (a turn lives), `requested` (a blind method
+took the call). What remains to be read is derived from mail each time, never kept here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.clock import to_text
+from bus.directory import service as directory
+from bus.errors import FencedError, InvalidRequestError, NotFoundError
+from bus.mail import waking as mail
+from bus.store.log import Concerns, append
+from bus.store.transaction import KEEPER
+from bus.wakes import queries
+from bus.wakes.rules import Commands, pause_ms, write_text
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.store.transaction import Hooks, Transaction
+
+BATCH = 200
+SPEEDS = 50
+UNSTARTED = ("paused", "asked", "received")
+
+
+def register(hooks: Hooks) -> None:
+    """Hear what the rooms above announce, and answer what they ask."""
+    hooks.on("mail_queued", ensure_wake)
+    hooks.on("mail_read", on_mail_read)
+    hooks.on("mail_settled", on_mail_settled)
+    hooks.on("participant_changed", on_participant_changed)
+    hooks.on("current_turn", current_turn)
+    hooks.on("describe_participant", describe)
+    hooks.on("pending_events", pending_events)
+
+
+def ensure_wake(tx: Transaction, participant_id: int) -> None:
+    """Have a wake open if there is mail that wants one; at most one is."""
+    if queries.open_of(tx.conn, participant_id) is not None:
+        return
+    agent = queries.agent(tx.conn, participant_id)
+    if agent.kind != "named" or agent.paused or agent.removed_ms or agent.node_id is None:
+        return
+    if not mail.pending(tx.conn, participant_id).total:
+        return
+    wake_id = tx.ids.new("w", tx.now_ms)
+    pause = pause_ms(
+        agent.wake_failures, tx.config.backoff_first_s, tx.config.backoff_max_s, tx.ids.fraction()
+    )
+    values = {
+        "id": wake_id,
+        "participant_id": participant_id,
+        "node_id": agent.node_id,
+        "generation": queries.next_generation(tx.conn, participant_id),
+        "state": "paused",
+        "attempt": agent.wake_failures + 1,
+        "asked_ms": tx.now_ms,
+        "due_ms": tx.now_ms + pause,
+    }
+    queries.insert(tx.conn, values)
+    tx.look_again(KEEPER)
+    if not pause:
+        ask(tx, find(tx, wake_id))
+
+
+def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
+    """Put a wake on its node's stream; it is looked at again if nobody takes it."""
+    since = wake.asked_ms if wake.state == "asked" else tx.now_ms
+    # Asked again after 30 s, a minute, two, four …: an offline node's log must not fill up.
+    due = tx.now_ms + max(tx.config.wake_ask_s * 1000, tx.now_ms - since)
+    queries.update(tx.conn, wake.id, {"state": "asked", "asked_ms": since, "due_ms": due})
+    data = show(tx.conn, find(tx, wake.id))
+    append(tx, "wake", data, Concerns(node_id=wake.node_id))
+    tx.look_again(KEEPER)
+
+
+def find(tx: Transaction, wake_id: str) -> sa.Row[Any]:
+    """Find a wake that must be there."""
+    wake = queries.find(tx.conn, wake_id)
+    if wake is None:
+        raise NotFoundError
+    return wake
+
+
+def show(conn: sa.Connection, wake: sa.Row[Any]) -> dict[str, Any]:
+    """Show a wake: ids, counts and times, never a body."""
+    waiting = mail.pending(conn, wake.participant_id)
+    times = {
+        name: to_text(getattr(wake, column))
+        for name, column in (
+            ("asked_at", "asked_ms"),
+            ("received_at", "received_ms"),
+            ("admitted_at", "admitted_ms"),
+            ("read_at", "read_ms"),
+            ("closed_at", "closed_ms"),
+        )
+        if getattr(wake, column) is not None
+    }
+    return {
+        "to_agent": wake.to_agent,
+        "wake_id": wake.id,
+        "generation": wake.generation,
+        "local_agent": wake.local_agent,
+        "session_key": wake.session_key,
+        "state": wake.state,
+        "attempt": wake.attempt,
+        "pending": vars(waiting),
+        "turn_id": wake.turn_id,
+        "method": wake.method,
+        "result": wake.result,
+        "reason": wake.reason,
+        **times,
+    }
+
+
+def report(
+    tx: Transaction, principal: Principal, wake_id: str, said: dict[str, Any]
+) -> dict[str, Any]:
+    """Hear a watcher's report of one of its own agents' wakes."""
+    wake = queries.find(tx.conn, wake_id)
+    if wake is None or wake.node_id != principal.node_id:
+        raise NotFoundError(f"no wake {wake_id[:40]!r} of this node")
+    do = REPORTS.get(said["state"])
+    if do is None:
+        raise InvalidRequestError(f"'state' is one of {', '.join(REPORTS)}")
+    if wake.closed_ms is not None:
+        return closed_answer(wake, said["state"])
+    more = do(tx, wake, said)
+    after = find(tx, wake_id)
+    return {
+        "wake_id": wake_id,
+        "state": after.state,
+        "open": after.closed_ms is None,
+        "next_wake": queries.open_of(tx.conn, wake.participant_id) is not None,
+        **more,
+    }
+
+
+def closed_answer(wake: sa.Row[Any], state: str) -> dict[str, Any]:
+    """Answer a report of a closed wake: the same end again is fine, anything else is stale."""
+    if state == "received" or wake.result != state:
+        raise FencedError(f"this wake is closed ({wake.result}); a newer generation took its place")
+    return {"wake_id": wake.id, "state": wake.state, "open": False, "next_wake": False}
+
+
+def on_received(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hand out the wake text, made now so that its counts are true; or say that nothing is left."""
+    waiting = mail.pending(tx.conn, wake.participant_id)
+    if not waiting.total and wake.state in UNSTARTED:
+        close(tx, wake, "nothing_left", "its mail was read before the turn began", failed=False)
+        return {"go": False, "reason": "nothing is left to read"}
+    due = tx.now_ms + tx.config.wake_silence_s * 1000
+    changes: dict[str, Any] = {"due_ms": due}
+    if wake.state in UNSTARTED:
+        changes |= {"state": "received", "received_ms": tx.now_ms}
+        changes |= {"method": said.get("method") or wake.method}
+        mail.set_notified(tx, wake.participant_id, wake.id)
+    queries.update(tx.conn, wake.id, changes)
+    reach = directory.reach(tx.conn, wake.participant_id, tx.config)
+    text = write_text(Commands(reach.url, reach.header_path), waiting.total, waiting.urgent)
+    return {
+        "go": True,
+        "text": text,
+        "agent": wake.to_agent,
+        "local_agent": wake.local_agent,
+        "session_key": wake.session_key,
+        "pending": vars(waiting),
+        "turn_id": wake.turn_id,
+    }
+
+
+def on_admitted(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hear that a turn exists."""
+    if wake.state in {*UNSTARTED, "requested"}:
+        begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
+    return {}
+
+
+def on_requested(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hear that a blind method's call was accepted: from now on only reads and acks tell."""
+    begin_turn(tx, wake, "requested", said, tx.config.wake_blind_s)
+    return {}
+
+
+def begin_turn(
+    tx: Transaction, wake: sa.Row[Any], state: str, said: dict[str, Any], silence_s: int
+) -> None:
+    """Set the rung `woken`, and when to look again."""
+    turn_id = said.get("turn_id") or wake.turn_id
+    seen = state == "admitted" or wake.state == "admitted"
+    mail.set_notified(tx, wake.participant_id, wake.id)
+    mail.set_woken(tx, wake.id, wake.participant_id, turn_id, seen=seen)
+    queries.set_woken(tx.conn, wake.participant_id, tx.now_ms)
+    changes = {
+        "state": state,
+        "turn_id": turn_id,
+        "method": said.get("method") or wake.method,
+        "received_ms": wake.received_ms or tx.now_ms,
+        "admitted_ms": wake.admitted_ms or tx.now_ms,
+        "due_ms": tx.now_ms + silence_s * 1000,
+    }
+    queries.update(tx.conn, wake.id, changes)
+    tx.look_again(KEEPER)
+
+
+def on_alive(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hear that the turn lives: nothing of it runs out meanwhile."""
+    if wake.state in UNSTARTED and said.get("turn_id"):
+        begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
+    due = tx.now_ms + tx.config.wake_silence_s * 1000
+    queries.update(tx.conn, wake.id, {"due_ms": due})
+    mail.extend_leases(tx, wake.id, wake.participant_id)
+    return {}
+
+
+def on_ended(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hear a good end. A turn that read nothing of what it was woken for is a counted attempt."""
+    reason = said.get("reason") or ""
+    if wake.read_ms is None and mail.pending(tx.conn, wake.participant_id).total:
+        close(tx, wake, "ended", reason or "the turn ended without reading the inbox", failed=True)
+    else:
+        close(tx, wake, "ended", reason, failed=False)
+    return {}
+
+
+def on_failed(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hear a bad end: what the turn had read goes back too."""
+    reason = f"the turn failed: {said.get('reason') or 'no reason given'}"
+    mail.drop_leases(tx, wake.id, wake.participant_id, reason)
+    close(tx, wake, "failed", reason, failed=True)
+    return {}
+
+
+def on_no_turn(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Hear that no turn began: no attempt is counted, unless the runtime has no such agent."""
+    reason = f"no turn could be started: {said.get('reason') or 'no reason given'}"
+    if said.get("permanent"):
+        mail.end_all_waiting(tx, wake.participant_id, reason)
+    close(tx, wake, "no_turn", reason, failed=True, counted=False)
+    return {}
+
+
+REPORTS = {
+    "received": on_received,
+    "admitted": on_admitted,
+    "requested": on_requested,
+    "alive": on_alive,
+    "ended": on_ended,
+    "failed": on_failed,
+    "no_turn": on_no_turn,
+}
+
+
+def close(  # noqa: PLR0913 - how a wake ends has that many facts
+    tx: Transaction,
+    wake: sa.Row[Any],
+    result: str,
+    reason: str,
+    *,
+    failed: bool,
+    counted: bool | None = None,
+) -> None:
+    """Close a wake and look again at what remains: new mail during a turn is one more wake.
+
+    `failed` makes the next wake pause; `counted` (the same where not said) counts the attempt on
+    what it asked for and nobody read.
+    """
+    values = {
+        "state": "closed",
+        "result": result,
+        "reason": reason,
+        "closed_ms": tx.now_ms,
+        "due_ms": None,
+    }
+    if queries.open_of(tx.conn, wake.participant_id) is None:
+        return
+    queries.update(tx.conn, wake.id, values)
+    agent = queries.agent(tx.conn, wake.participant_id)
+    queries.set_failures(tx.conn, wake.participant_id, agent.wake_failures + 1 if failed else 0)
+    counts = failed if counted is None else counted
+    mail.put_back(tx, wake.id, wake.participant_id, reason, counted=counts)
+    if reason and failed:
+        mail.note(tx, wake.participant_id, f"waiting: {reason}")
+    ensure_wake(tx, wake.participant_id)
+
+
+def on_mail_read(tx: Transaction, participant_id: int) -> None:
+    """Hear that an agent read: a wake that no turn came of is closed where nothing is left."""
+    wake = queries.open_of(tx.conn, participant_id)
+    if wake is None:
+        return
+    if wake.read_ms is None:
+        queries.update(tx.conn, wake.id, {"read_ms": tx.now_ms})
+    if wake.state == "requested":
+        due = mail.last_lease_ms(tx.conn, participant_id) or tx.now_ms
+        queries.update(tx.conn, wake.id, {"due_ms": due})
+    elif wake.state in UNSTARTED and not mail.pending(tx.conn, participant_id).total:
+        close(tx, wake, "nothing_left", "read without this wake", failed=False)
+
+
+def on_mail_settled(tx: Transaction, participant_id: int) -> None:
+    """Hear that a delivery ended: a blind wake closes when all it asked for is done."""
+    wake = queries.open_of(tx.conn, participant_id)
+    if wake is None:
+        return
+    waits = mail.pending(tx.conn, participant_id).total
+    if wake.state in UNSTARTED and not waits:
+        close(tx, wake, "nothing_left", "its mail ended before the turn began", failed=False)
+    elif (
+        wake.state == "requested"
+        and mail.last_lease_ms(tx.conn, participant_id) is None
+        and (wake.read_ms is not None or not waits)
+    ):
+        close(tx, wake, "acked", "", failed=False)
+
+
+def on_participant_changed(tx: Transaction, participant_id: int) -> None:
+    """Hear that an agent moved, paused, went on or left: its wake goes where it is now."""
+    wake = queries.open_of(tx.conn, participant_id)
+    agent = queries.agent(tx.conn, participant_id)
+    gone = agent.paused or agent.removed_ms is not None or agent.node_id is None
+    if wake is not None and wake.state in UNSTARTED and (gone or agent.node_id != wake.node_id):
+        close(tx, wake, "superseded", "the agent was moved or paused", failed=False)
+    if not gone:
+        ensure_wake(tx, participant_id)
+
+
+def current_turn(tx: Transaction, participant_id: int) -> str | None:
+    """Name the wake whose turn is known to be running for an agent."""
+    wake = queries.open_of(tx.conn, participant_id)
+    return wake.id if wake is not None and wake.state == "admitted" else None
+
+
+def describe(conn: sa.Connection, participant_id: int) -> dict[str, Any]:
+    """Tell what the directory shows of an agent's mail and wakes."""
+    speeds = sorted(queries.speeds_ms(conn, participant_id, SPEEDS))
+    return {
+        "pending": mail.pending(conn, participant_id).total,
+        "wake_p50_ms": speeds[len(speeds) // 2] if speeds else None,
+    }
+
+
+def pending_events(
+    conn: sa.Connection, principal: Principal, _now_ms: int
+) -> list[tuple[str, dict[str, Any]]]:
+    """Give what a node's stream without a cursor begins with: its open wakes."""
+    if principal.node_id is None:
+        return []
+    return [("wake", show(conn, wake)) for wake in queries.open_of_node(conn, principal.node_id)]
+
+
+def do_due(tx: Transaction) -> int:
+    """Do what is due, up to a batch; gives how many wakes were looked at."""
+    rows = queries.due(tx.conn, tx.now_ms, BATCH)
+    for wake in rows:
+        do_one(tx, wake)
+    return len(rows)
+
+
+def do_one(tx: Transaction, wake: sa.Row[Any]) -> None:
+    """Ask a wake whose pause is over, or that nobody took; close one whose time is up."""
+    if wake.state in {"paused", "asked"}:
+        ask(tx, wake)
+    elif wake.state == "received":
+        reason = "the watcher took the wake and said nothing more"
+        close(tx, wake, "lost", reason, failed=True, counted=False)
+    elif wake.state == "admitted":
+        reason = "the watcher said nothing more of the turn; its end is unknown"
+        close(tx, wake, "lost", reason, failed=True, counted=False)
+    elif wake.read_ms is None:
+        reason = f"nothing was read within {tx.config.wake_blind_s} s of the call"
+        close(tx, wake, "unread", reason, failed=True)
+    else:
+        close(tx, wake, "lapsed", "read, and not acked in time", failed=False)

@@ -1,0 +1,37 @@
+"""Whether the bus lives, whether it can serve, and what it counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from bus import __version__
+from bus.errors import DrainingError
+from bus.store.log import read_bounds
+from bus.web.calls import Calls
+from bus.web.runtime import runtime
+
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+
+calls = Calls("health")
+
+
+@calls.add("GET", "/healthz", who=(), summary="The process lives")
+def healthz() -> dict[str, Any]:
+    return {"status": "ok", "version": __version__}
+
+
+@calls.add("GET", "/readyz", who=(), summary="The database answers and the bus is not stopping")
+def readyz() -> dict[str, Any]:
+    if runtime().drain.begun:
+        raise DrainingError(retry_after_s=5)
+    with runtime().store.read() as conn:
+        return {"status": "ready", "epoch": read_bounds(conn).epoch}
+
+
+@calls.add("GET", "/metrics", who=("person", "admin"), summary="For Prometheus")
+def metrics(_principal: Principal) -> Response:
+    page = runtime().metrics.render(runtime().store.writer)
+    return Response(page, mimetype="text/plain; version=0.0.4")

@@ -1,0 +1,34 @@
+"""What Prometheus may ask: counts and gauges of one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+if TYPE_CHECKING:
+    from bus.store.writer import Writer
+
+
+class Metrics:
+    """One registry, so that two buses in one process (tests) do not meet."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "wakebus_requests",
+            "Requests by call and status",
+            ["call", "status"],
+            registry=self._registry,
+        )
+        self.streams = Gauge("wakebus_streams", "Open streams", registry=self._registry)
+        self.queue = Gauge("wakebus_writer_queue", "Writes waiting", registry=self._registry)
+        self.commits = Gauge("wakebus_commits", "Commits since start", registry=self._registry)
+        self.writes = Gauge("wakebus_writes", "Writes since start", registry=self._registry)
+
+    def render(self, writer: Writer) -> bytes:
+        """Give the page as text."""
+        self.queue.set(writer.depth)
+        self.commits.set(writer.commits)
+        self.writes.set(writer.operations)
+        return generate_latest(self._registry)

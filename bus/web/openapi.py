@@ -1,0 +1,63 @@
+"""`/openapi.json`, made from the table of calls."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from flask import current_app
+
+from bus import __version__
+from bus.web.calls import Call, Calls
+
+calls = Calls("openapi")
+PART = re.compile(r"<(\w+)>")
+
+
+@calls.add("GET", "/openapi.json", who=(), summary="This description")
+def openapi() -> dict[str, Any]:
+    return describe(current_app.extensions["wakebus_calls"])
+
+
+def describe(table: list[Call]) -> dict[str, Any]:
+    """Describe every call as OpenAPI 3.1."""
+    bodies = [call.body for call in table if call.body is not None]
+    schemas, parts = msgspec.json.schema_components(
+        bodies, ref_template="#/components/schemas/{name}"
+    )
+    shapes = dict(zip(bodies, schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for call in table:
+        path = paths.setdefault(PART.sub(r"{\1}", call.rule), {})
+        path[call.method.lower()] = operation(call, shapes)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "wakebus", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": parts,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def operation(call: Call, shapes: dict[Any, Any]) -> dict[str, Any]:
+    """Describe one call."""
+    shown: dict[str, Any] = {
+        "summary": call.summary,
+        "operationId": re.sub(r"\W+", "_", call.name).strip("_"),
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in PART.findall(call.rule)
+        ],
+        "responses": {
+            "2XX": {"description": "done"},
+            "default": {"description": "refused: application/problem+json"},
+        },
+        "security": [{"token": []}] if call.who else [],
+    }
+    if call.body is not None:
+        content = {"application/json": {"schema": shapes[call.body]}}
+        shown["requestBody"] = {"required": True, "content": content}
+    return shown

@@ -1,0 +1,106 @@
+"""Errors as answers: one table of status codes, one shape (RFC 9457, application/problem+json)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from bus import errors
+from bus.web.logs import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = "https://wakebus.example/docs/reference/errors.md"
+STATUS: dict[str, int] = {
+    "internal": 500,
+    "invalid_request": 400,
+    "waiting_refused": 400,
+    "type_not_taken": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "sender_mismatch": 403,
+    "not_found": 404,
+    "unknown_recipient": 404,
+    "unknown_handle": 404,
+    "fenced": 409,
+    "ended": 409,
+    "no_reply_address": 409,
+    "conflict": 409,
+    "name_taken": 409,
+    "mixed_compartments": 409,
+    "code_used": 409,
+    "code_expired": 410,
+    "key_reused": 422,
+    "instance_busy": 409,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "method_not_allowed": 405,
+    "inbox_full": 429,
+    "rate_limited": 429,
+    "writer_share": 429,
+    "storage_busy": 503,
+    "storage_failed": 503,
+    "too_many_streams": 503,
+    "draining": 503,
+    "config": 500,
+    "schema_out_of_date": 503,
+    "locked": 503,
+}
+FROM_FLASK: dict[int, type[errors.BusError]] = {
+    404: errors.NotFoundError,
+    405: errors.MethodNotAllowedError,
+    413: errors.BodyTooLargeError,
+    415: errors.UnsupportedMediaTypeError,
+}
+
+
+def all_errors() -> Iterator[type[errors.BusError]]:
+    """List every error of the tree."""
+    yield errors.BusError
+    yield from errors.BusError.__subclasses__()
+
+
+def problem(error: errors.BusError) -> Response:
+    """Make the answer of an error."""
+    status = STATUS[error.code]
+    body = {
+        "type": f"{DOCS}#{error.code}",
+        "title": error.title,
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": g.get("request_id", ""),
+        "retryable": error.retryable,
+        **error.more,
+    }
+    response = Response(json.dumps(body), status, mimetype="application/problem+json")
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def register(app: Flask) -> None:
+    """Give every error of the application the one shape."""
+
+    @app.errorhandler(errors.BusError)
+    def on_bus_error(error: errors.BusError) -> Response:
+        return problem(error)
+
+    @app.errorhandler(HTTPException)
+    def on_http_error(error: HTTPException) -> Response:
+        kind = FROM_FLASK.get(error.code or 500, errors.InvalidRequestError)
+        return problem(kind(None if error.code in FROM_FLASK else error.description))
+
+    @app.errorhandler(Exception)
+    def on_fault(error: Exception) -> Response:
+        log("fault_met", logging.ERROR, kind=type(error).__name__, request=g.get("request_id", ""))
+        logging.getLogger("bus").debug("fault", exc_info=error)
+        return problem(errors.BusError("the bus met a fault of its own; its log says more"))

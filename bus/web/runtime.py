@@ -1,0 +1,43 @@
+"""What a request may use, handed to it by the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from bus.clock import Clock
+    from bus.config import Config
+    from bus.ids import Ids
+    from bus.live.hub import Hub
+    from bus.live.presence import Presence
+    from bus.serving.drain import Drain
+    from bus.store.store import Store
+    from bus.web.limits import Limits
+    from bus.web.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The parts of one running bus."""
+
+    config: Config
+    store: Store
+    hub: Hub
+    presence: Presence
+    drain: Drain
+    clock: Clock
+    ids: Ids
+    limits: Limits
+    metrics: Metrics
+    streams: Counter[str]
+    """Open streams by principal."""
+
+
+def runtime() -> Runtime:
+    """Give the parts of the bus that serves this request."""
+    return cast("Runtime", current_app.extensions["wakebus"])

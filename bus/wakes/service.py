@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BATCH = 200
 SPEEDS = 50
 UNSTARTED = ("paused", "asked", "received")
+UNTAKEN = ("paused", "asked")
+"""Nobody has it yet, so a read or an ack cannot be its doing: with nothing left it is closed."""
 
 
 def register(hooks: Hooks) -> None:
@@ -152,7 +154,7 @@ def closed_answer(wake: sa.Row[Any], state: str) -> dict[str, Any]:
 def on_received(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
     """Hand out the wake text, made now so that its counts are true; or say that nothing is left."""
     waiting = mail.pending(tx.conn, wake.participant_id)
-    if not waiting.total and wake.state in UNSTARTED:
+    if not waiting.total and wake.state in UNTAKEN:
         close(tx, wake, "nothing_left", "its mail was read before the turn began", failed=False)
         return {"go": False, "reason": "nothing is left to read"}
     due = tx.now_ms + tx.config.wake_silence_s * 1000
@@ -300,7 +302,7 @@ def on_mail_read(tx: Transaction, participant_id: int) -> None:
     if wake.state == "requested":
         due = mail.last_lease_ms(tx.conn, participant_id) or tx.now_ms
         queries.update(tx.conn, wake.id, {"due_ms": due})
-    elif wake.state in UNSTARTED and not mail.pending(tx.conn, participant_id).total:
+    elif wake.state in UNTAKEN and not mail.pending(tx.conn, participant_id).total:
         close(tx, wake, "nothing_left", "read without this wake", failed=False)
 
 
@@ -310,7 +312,7 @@ def on_mail_settled(tx: Transaction, participant_id: int) -> None:
     if wake is None:
         return
     waits = mail.pending(tx.conn, participant_id).total
-    if wake.state in UNSTARTED and not waits:
+    if wake.state in UNTAKEN and not waits:
         close(tx, wake, "nothing_left", "its mail ended before the turn began", failed=False)
     elif (
         wake.state == "requested"
@@ -332,9 +334,9 @@ def on_participant_changed(tx: Transaction, participant_id: int) -> None:
 
 
 def current_turn(tx: Transaction, participant_id: int) -> str | None:
-    """Name the wake whose turn is known to be running for an agent."""
+    """Name the wake whose turn runs for an agent, or is about to: its watcher has it."""
     wake = queries.open_of(tx.conn, participant_id)
-    return wake.id if wake is not None and wake.state == "admitted" else None
+    return wake.id if wake is not None and wake.state in {"received", "admitted"} else None
 
 
 def describe(conn: sa.Connection, participant_id: int) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""The migrations arrive at exactly the schema that the program works with."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from bus.config import Config
+from bus.errors import SchemaError
+from bus.store.migrate import alembic_config, migrate
+from bus.store.schema import metadata
+from bus.store.version import HEAD
+
+
+@pytest.fixture
+def config(tmp_path):
+    return Config(data_dir=tmp_path)
+
+
+def test_all_migrations_give_the_schema(config):
+    migrate(config)
+    engine = sa.create_engine(f"sqlite:///{config.db_path}")
+    with engine.connect() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+    engine.dispose()
+
+
+def test_the_program_names_the_newest_migration():
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [HEAD]
+
+
+def test_a_second_migration_has_nothing_to_do(config):
+    assert migrate(config) == [HEAD]
+    assert migrate(config) == []
+
+
+def test_a_database_of_a_newer_program_is_left_alone(config):
+    migrate(config)
+    engine = sa.create_engine(f"sqlite:///{config.db_path}")
+    with engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    with pytest.raises(SchemaError, match="9999"):
+        migrate(config)

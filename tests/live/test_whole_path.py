@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 
 ANSWER = [sys.executable, "-c", "import sys; sys.stdin.read(); print('done')"]
 QUIET = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 BROKEN = [sys.executable, "-c", "import sys; sys.stderr.write('no disk'); sys.exit(3)"]
 
 
-def rungs(bus, token: str, message_id: str) -> list[str]:
-    status, shown = bus.call(token, "GET", f"/api/messages/{message_id}")
-    assert status == 200, shown
-    return [rung["state"] for rung in shown["deliveries"][0]["ladder"]]
-
-
-def follow_until(bus, token: str, message_id: str, state: str) -> list[str]:
-    """Ask the ladder until it ends in a state; the inbox's long wait paces it, no sleep does."""
-    end_s = time.monotonic() + 30
-    while (seen := rungs(bus, token, message_id))[-1] != state:
-        assert time.monotonic() < end_s, seen
-        bus.call(token, "GET", "/api/inbox?view=headers&wait=1")
-    return seen
-
-
 def test_a_sent_message_wakes_a_program_and_its_answer_comes_back(bus, tmp_path):
     tokens = bus.add_node("here", tmp_path / "node", {"ping": QUIET, "pong": ANSWER})
     status, sent = bus.call(tokens["ping"], "POST", "/api/send", {"to": "pong", "body": "do it"})
     assert status == 202
-    seen = follow_until(bus, tokens["ping"], sent["id"], "acked")
+    delivery = bus.follow_until(tokens["ping"], sent["id"], "acked", 30)
+    seen = [rung["state"] for rung in delivery["ladder"]]
     assert seen[:3] == ["accepted", "queued", "notified"]
     assert seen[-2:] == ["read", "acked"]
     _, history = bus.call(tokens["ping"], "GET", "/api/messages?with=pong")
     assert [one["body"].strip() for one in history["messages"]] == ["do it", "done"]
-    follow_until(bus, tokens["ping"], history["messages"][1]["id"], "acked")
+    bus.follow_until(tokens["ping"], history["messages"][1]["id"], "acked", 30)
 
 
 def test_the_sender_of_a_message_on_which_a_program_fails_is_told_why(bus, tmp_path):
@@ -44,7 +29,7 @@ def test_the_sender_of_a_message_on_which_a_program_fails_is_told_why(bus, tmp_p
     _, made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "person", "subject": "boss"})
     bus.add_node("here", tmp_path / "node", {"worn": BROKEN})
     _, sent = bus.call(made["token"], "POST", "/api/send", {"to": "worn", "body": "try"})
-    follow_until(bus, made["token"], sent["id"], "dead")
+    bus.follow_until(made["token"], sent["id"], "dead", 30)
     _, inbox = bus.call(made["token"], "GET", "/api/inbox?wait=10")
     assert inbox["items"][0]["type"] == "FAILURE"
     assert "no disk" in inbox["items"][0]["body"]

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 BIN = Path(sys.executable).parent
+WATCHER = str(BIN / "bus-watcher")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -74,26 +76,47 @@ class Bus:
         except urllib.error.HTTPError as error:
             return error.code, read(error)
 
+    def enrol(
+        self, name: str, directory: Path, agents: list[str], environment: dict[str, str]
+    ) -> dict[str, str]:
+        """Make a node and enrol it in a folder; gives the agents' tokens."""
+        body = {"name": name, "agents": agents}
+        status, answer = self.call(self.admin, "POST", "/api/nodes", body)
+        assert status == 201, answer
+        enrol = [WATCHER, "enrol", self.url, answer["code"], "--dir", str(directory)]
+        subprocess.run(enrol, env=environment, check=True)
+        headers = {agent: (directory / f"{agent}.header").read_text() for agent in agents}
+        return {agent: text.strip().rpartition(" ")[2] for agent, text in headers.items()}
+
+    def watch(self, directory: Path, environment: dict[str, str]) -> None:
+        """Start the watcher of a folder."""
+        run = [WATCHER, "run", "--dir", str(directory)]
+        self.watchers.append(subprocess.Popen(run, env=environment))
+
     def add_node(
         self, name: str, directory: Path, programs: dict[str, list[str]]
     ) -> dict[str, str]:
-        """Enrol a node whose agents are programs, start its watcher; gives the agents' tokens."""
-        agents = list(programs)
-        status, answer = self.call(
-            self.admin, "POST", "/api/nodes", {"name": name, "agents": agents}
-        )
-        assert status == 201, answer
-        watcher = [str(BIN / "bus-watcher")]
-        at = ["--dir", str(directory)]
+        """Start a node whose agents are programs; gives the agents' tokens."""
         environment = clean_environment(HOME=str(directory.parent))
-        enrol = [*watcher, "enrol", self.url, answer["code"], *at]
-        subprocess.run(enrol, env=environment, check=True)
+        tokens = self.enrol(name, directory, list(programs), environment)
         for agent, argv in programs.items():
-            setting = [*watcher, "set", agent, *at, "method=program", f"argv={json.dumps(argv)}"]
+            what = ["method=program", f"argv={json.dumps(argv)}"]
+            setting = [WATCHER, "set", agent, "--dir", str(directory), *what]
             subprocess.run(setting, env=environment, check=True)
-        self.watchers.append(subprocess.Popen([*watcher, "run", *at], env=environment))
-        headers = {agent: (directory / f"{agent}.header").read_text() for agent in agents}
-        return {agent: text.strip().rpartition(" ")[2] for agent, text in headers.items()}
+        self.watch(directory, environment)
+        return tokens
+
+    def follow_until(self, token: str, message_id: str, state: str, within_s: float) -> Any:
+        """Give a message's ladder once it has come to a state; a long poll paces the asking."""
+        end_s = time.monotonic() + within_s
+        while True:
+            status, shown = self.call(token, "GET", f"/api/messages/{message_id}")
+            assert status == 200, shown
+            delivery = shown["deliveries"][0]
+            if delivery["state"] == state:
+                return delivery
+            assert time.monotonic() < end_s, delivery
+            self.call(token, "GET", "/api/inbox?view=headers&wait=1")
 
 
 def read(answer: Any) -> Any:

@@ -60,6 +60,7 @@ def create_app(
     )
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = config.max_request_bytes
     register(app, run)
     if keeper:

@@ -57,12 +57,17 @@ def insert_token(conn: sa.Connection, values: dict[str, Any]) -> None:
 def good_tokens(
     conn: sa.Connection, *, participant_id: int | None = None, node_id: int | None = None
 ) -> list[str]:
-    query = sa.select(tokens.c.id).where(GOOD)
-    if participant_id is not None:
-        query = query.where(tokens.c.participant_id == participant_id)
-    if node_id is not None:
-        query = query.where(tokens.c.node_id == node_id)
-    return list(conn.execute(query).scalars())
+    """List the good tokens of a participant, of a node; of neither there are none."""
+    whose = [
+        column == holder
+        for column, holder in (
+            (tokens.c.participant_id, participant_id),
+            (tokens.c.node_id, node_id),
+        )
+        if holder is not None
+    ]
+    query = sa.select(tokens.c.id).where(GOOD, *whose)
+    return list(conn.execute(query).scalars()) if whose else []
 
 
 def admin_tokens(conn: sa.Connection) -> list[str]:

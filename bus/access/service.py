@@ -82,6 +82,11 @@ def by_shared_secret(conn: sa.Connection, config: Config, secret: str, agent: st
     )
 
 
+def is_known(conn: sa.Connection, token: str) -> bool:
+    """Say whether a token (not its id) would let somebody in."""
+    return queries.find_token(conn, hash_secret(token)) is not None
+
+
 def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
     tx: Transaction,
     kind: Kind,

@@ -95,6 +95,7 @@ def show(conn: Any, one: Participant) -> dict[str, Any]:
         "compartments": sorted(one.compartments),
         "paused": one.paused,
         "method": row.method if row is not None else "",
+        "created_at": shown_time(row.created_ms if row is not None else None),
         "last_read_at": shown_time(row.last_read_ms if row is not None else None),
         "last_woken_at": shown_time(row.last_woken_ms if row is not None else None),
     }
@@ -173,9 +174,10 @@ def remove_group(principal: Principal, name: str) -> dict[str, Any]:
 
 
 @calls.add("GET", "/api/nodes", who=("person", "admin"), summary="Nodes")
-def list_nodes(_principal: Principal) -> dict[str, Any]:
+def list_nodes(principal: Principal) -> dict[str, Any]:
     run = runtime()
     with run.store.read() as conn:
+        seen = service.visible(conn, principal)
         shown = [
             {
                 "name": row.name,
@@ -183,7 +185,7 @@ def list_nodes(_principal: Principal) -> dict[str, Any]:
                 "seen_at": shown_time(row.seen_ms),
                 "version": row.version,
                 "url": row.url,
-                "agents": [one.name for one in queries.on_node(conn, row.id)],
+                "agents": [one.name for one in seen if one.node_id == row.id],
             }
             for row in queries.all_nodes(conn)
         ]

@@ -102,21 +102,29 @@ def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
         values = {"url": url, "header_dir": header_dir, "instance": given.get("instance", "")}
         queries.update_node(tx.conn, node.id, values)
         make_tokens(tx, node, agents, (kept.salt, code, nonce))
+    token = f"wb_node_{derive_secret(kept.salt, code, nonce, 'node')}"
+    if not access.is_known(tx.conn, token):
+        raise CodeUsedError("what this code gave has ended; make a new one: bus node code NAME")
+    # A repeat must not hand out what no longer works, nor an agent that came after the code.
+    given_agents = []
+    for agent in agents:
+        own = f"wb_agent_{derive_secret(kept.salt, code, nonce, str(agent.id))}"
+        if access.is_known(tx.conn, own):
+            given_agents.append(
+                {
+                    "name": agent.name,
+                    "token": own,
+                    "local_agent": agent.local_agent,
+                    "session_key": agent.session_key,
+                    "display_name": agent.display_name,
+                }
+            )
     return {
         "node": node.name,
-        "token": f"wb_node_{derive_secret(kept.salt, code, nonce, 'node')}",
+        "token": token,
         "url": url,
         "server_time": to_text(tx.now_ms),
-        "agents": [
-            {
-                "name": agent.name,
-                "token": f"wb_agent_{derive_secret(kept.salt, code, nonce, str(agent.id))}",
-                "local_agent": agent.local_agent,
-                "session_key": agent.session_key,
-                "display_name": agent.display_name,
-            }
-            for agent in agents
-        ],
+        "agents": given_agents,
     }
 
 

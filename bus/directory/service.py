@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -197,10 +198,10 @@ def check_node(conn: sa.Connection, node_id: int | None) -> None:
     if node_id is None:
         return
     agents = [shape(conn, row) for row in queries.on_node(conn, node_id)]
-    for agent in agents[1:]:
-        if not may_see(agent.compartments, agents[0].compartments):
+    for one, other in itertools.combinations(agents, 2):
+        if not may_see(one.compartments, other.compartments):
             raise MixedCompartmentsError(
-                f"{agents[0].name} and {agent.name} share no compartment; on one node they run "
+                f"{one.name} and {other.name} share no compartment; on one node they run "
                 "under one Unix user and could read each other's files: use two nodes"
             )
 
@@ -223,6 +224,9 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
         values["node_id"] = node_id_of(tx.conn, fields["node"])
     if values:
         queries.update_participant(tx.conn, one.id, values)
+    if one.node_id is not None and values.get("node_id", one.node_id) != one.node_id:
+        # The old machine has the agent's token on its disk.
+        access.revoke_all_of(tx, participant_id=one.id)
     if "compartments" in fields:
         access.set_compartments(tx, one.id, check_names(fields["compartments"]))
     now = get(tx.conn, one.id)

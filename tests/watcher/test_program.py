@@ -104,6 +104,7 @@ def test_a_nul_cannot_be_in_an_argument(run, inbox):
 def test_the_program_learns_how_to_speak_for_itself(run, inbox, bus, folder, monkeypatch):
     monkeypatch.setenv("OPENCLAW_SHELL", "exec")
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/x")
+    monkeypatch.delenv("WAKEBUS_LAB", raising=False)
     inbox.add("1")
     run(script("import os, json; print(json.dumps(dict(os.environ)))"), env={"MINE": "yes"})
     env = json.loads(inbox.settled[0][2])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METHOD_NAMES = ("auto", "gateway", "hook", "command", "program", "webhook")
-LIMIT_S = 600.0
+LIMIT_S = 300.0
 TURNS_AT_ONCE = 4
 BEARER = "Authorization: Bearer "
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)

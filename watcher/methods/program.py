@@ -74,14 +74,15 @@ class Program:
         self,
         command: processes.Command,
         stop: threading.Event,
-        on_start: Callable[[int], None],
         on_look: Callable[[], None],
     ) -> processes.Result:
         """Run one process."""
-        return processes.run(command, self._clock, stop, on_start=on_start, on_look=on_look)
+        return processes.run(command, self._clock, stop, on_look=on_look)
 
 
 def _work_off(mail: Mail, turn: _Turn, stop: threading.Event) -> Outcome:
+    # The turn is the watcher's own, so it begins here: before the first message is read.
+    turn.begin()
     try:
         while not stop.is_set():
             item = mail.read_next()
@@ -91,7 +92,7 @@ def _work_off(mail: Mail, turn: _Turn, stop: threading.Event) -> Outcome:
     except BusError as error:
         if not stop.is_set():
             reason = f"the inbox could not be read: {error}"
-            return Outcome("failed" if turn.is_admitted else "no_turn", reason)
+            return Outcome("failed" if turn.has_read else "no_turn", reason)
     return Outcome("left")
 
 
@@ -111,10 +112,15 @@ class _Turn:
         self._report = report
         self._stop = stop
         self._program = program
-        self.is_admitted = False
+        self.has_read = False
+
+    def begin(self) -> None:
+        """Say that the turn exists."""
+        self._report.admitted(f"program:{self._wake.wake_id}")
 
     def take(self, item: Item, mail: Mail) -> None:
         """Run the program for one message, and settle the message by what came of it."""
+        self.has_read = True
         command = processes.Command(
             argv=fill(self._agent.argv, item),
             env=self._program.environment(self._agent, item),
@@ -122,7 +128,7 @@ class _Turn:
             stdin=None if "{text}" in self._agent.argv else encode(item.text),
             limit_s=self._agent.limit_s,
         )
-        result = self._program.execute(command, self._stop, self._note_start, self._report.alive)
+        result = self._program.execute(command, self._stop, self._report.alive)
         log.say(
             "program_ended",
             agent=self._agent.name,
@@ -137,11 +143,6 @@ class _Turn:
         else:
             is_last = item.attempt > self._agent.retries
             mail.release(item, "fatal" if is_last else "fail", explain(result, self._agent))
-
-    def _note_start(self, _pid: int) -> None:
-        if not self.is_admitted:
-            self.is_admitted = True
-            self._report.admitted(f"program:{self._wake.wake_id}")
 
 
 def fill(argv: tuple[str, ...], item: Item) -> list[str]:

@@ -1,80 +1,78 @@
-"""The `bus` command: what runs on the bus machine (init, migrate, serve, config).
+"""The command `bus`: a group that loads a command when it is asked for, and not before.
 
-Imports are inside the commands: `bus serve` must load nothing heavy before gevent patches.
-Exit codes: 0 done, 1 refused, 2 usage.
+`bus serve` must load neither the server's nor the client's libraries before gunicorn has forked
+and gevent has patched; so this module knows names and sentences alone.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from bus import __version__
-from bus.config import SETTINGS, Config, explain
-from bus.errors import BusError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMMANDS = {
+    "up": "up",
+    "init": "init",
+    "serve": "serve",
+    "migrate": "migrate",
+    "config": "config",
+    "send": "send",
+    "inbox": "inbox",
+    "reply": "reply",
+    "ack": "ack",
+    "release": "release",
+    "trace": "trace",
+    "tail": "tail",
+    "wakes": "wakes",
+    "agent": "agent",
+    "group": "group",
+    "node": "node",
+    "token": "token",
+}
+"""Each command and its module in this package; help lists them in this order."""
 
-@click.group(help=__doc__)
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of this package, each with a `command` in it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"bus.cli.{COMMANDS[cmd_name]}")
+        return cast("click.Command", module.command)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        from bus.cli.failing import EXIT_CODES  # noqa: PLC0415 - only where help is asked for
+
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
+
+
+@click.group(cls=LazyGroup, name="bus", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bus")
 def cli() -> None:
-    """Hold the commands together."""
+    """A message bus that wakes agents.
 
-
-@cli.command()
-def serve() -> None:
-    """Serve until a signal (BUS_HOST, BUS_PORT, BUS_DATA_DIR …; see `bus config`)."""
-    from bus.serving.run import serve as run  # noqa: PLC0415 - see the module
-
-    run(Config.from_env(os.environ))
-
-
-@cli.command()
-@click.option("--backup", is_flag=True, help="copy the database first")
-def migrate(*, backup: bool) -> None:
-    """Bring the database to this program's schema, with the service stopped."""
-    from bus.store.migrate import migrate as run  # noqa: PLC0415 - see the module
-
-    steps = run(Config.from_env(os.environ), backup=backup)
-    click.echo(f"applied {', '.join(steps)}" if steps else "nothing to do")
-
-
-@cli.command()
-def init() -> None:
-    """Make the data folder, the database and the administration's token."""
-    from bus.access.bootstrap import make_admin_token  # noqa: PLC0415 - see the module
-    from bus.store.migrate import migrate as run  # noqa: PLC0415 - see the module
-
-    config = Config.from_env(os.environ)
-    run(config)
-    path = config.data_dir / "admin.token"
-    if path.exists():
-        click.echo(f"{config.data_dir} is ready; start it: bus serve")
-        return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(make_admin_token(config) + "\n")
-    click.echo(f"made {config.db_path} and the administration's token {path}")
-    click.echo("next: bus serve")
-
-
-@cli.command()
-def config() -> None:
-    """Show every setting, its value and where that comes from."""
-    helps = {setting.key: setting.help for setting in SETTINGS}
-    for key, value, source in explain(os.environ):
-        click.echo(f"{key:24} {value:32} {source:12} {helps[key]}")
+    The client commands call the bus at BUS_URL (or --url), by default the one on this machine, with
+    the token in the file BUS_TOKEN_FILE (or --token-file). Where no file is named they take, from
+    the data folder (BUS_DATA_DIR), you.token, which `bus up` writes for a person, or admin.token,
+    which `bus init` writes; what administers (agent, group, node, token) takes admin.token. A token
+    never stands on a command line.
+    """
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command; a refusal is one line on standard error."""
-    try:
-        cli.main(args=argv, prog_name="bus", standalone_mode=True)
-    except BusError as error:
-        click.echo(f"bus: {error.detail}", err=True)
-        sys.exit(1)
+    """Run the command line and exit with one of the documented codes."""
+    cli.main(args=None if argv is None else list(argv), prog_name="bus")

@@ -7,11 +7,13 @@ application, so that everything the application imports is already patched.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
 
 from bus.errors import SchemaError
+from bus.serving.port import check_port
 from bus.store.lock import take_lock
 from bus.store.version import HEAD, read_version
 
@@ -61,9 +63,11 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def say_ready(arbiter: Any) -> None:
-    """Say the real address, which port 0 leaves open until now."""
+    """Say the real address, which port 0 leaves open until now; the fork comes after this."""
     config = arbiter.app._bus_config  # noqa: SLF001 - our own class
     for listener in arbiter.LISTENERS:
+        port = listener.getsockname()[1]
+        arbiter.app._bus_config = replace(config, port=port)  # noqa: SLF001 - likewise
         print(f"wakebus listens on {listener}, data in {config.data_dir}", file=sys.stderr)  # noqa: T201 - a person starts it
 
 
@@ -87,6 +91,7 @@ def serve(config: Config) -> NoReturn:
     Raises:
         SchemaError: the database is not at this program's schema.
         LockedError: another bus has the database.
+        ConfigError: the port is taken.
     """
     at = read_version(config.db_path)
     if at is None:
@@ -94,5 +99,6 @@ def serve(config: Config) -> NoReturn:
     if at != HEAD:
         raise SchemaError(f"the database is at {at}, this program at {HEAD}; run: bus migrate")
     take_lock(config.db_path)
+    check_port(config.host, config.port)
     Server(config).run()
     raise SystemExit(0)

@@ -1,0 +1,113 @@
+"""What goes wrong, as a person at a command line meets it: a sentence, how to mend it, a code.
+
+Every exit code of `bus` is in the table below and nowhere else.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from bus.cli.output import complain, harmless, say_json
+from bus.errors import BusError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bus.client import ClientError
+
+REFUSED, USAGE, AWAY, SETTINGS, BUSY = 1, 2, 3, 4, 5
+EXIT_CODES = {
+    0: "done",
+    REFUSED: "refused by the bus, or failed",
+    USAGE: "the command was not understood",
+    AWAY: "the bus cannot be reached",
+    SETTINGS: "a setting, a file or the token is wrong",
+    BUSY: "the bus is busy; try again",
+}
+MENDS = {
+    "unreachable": "Is it running (make up, or bus serve)? Another address: BUS_URL or --url.",
+    "not_a_bus": "Something else answers there. Another address: BUS_URL or --url.",
+    "unauthorized": "This token is unknown or revoked. Another one: BUS_TOKEN_FILE or "
+    "--token-file; an administrator makes it with: bus token new",
+    "forbidden": "Another token: BUS_TOKEN_FILE or --token-file. Administration takes the "
+    "admin.token that `bus init` wrote; mail takes an agent's or a person's.",
+    "unknown_recipient": "Whom you can reach: bus agent list",
+    "unknown_handle": "Your handles: bus inbox",
+    "fenced": "The item was leased again since; its new handle: bus inbox",
+    "schema_out_of_date": "Stop the bus and run: bus migrate --backup",
+    "locked": "Stop the bus that uses this data folder, or choose another with BUS_DATA_DIR.",
+    "config": "All settings with their values: bus config",
+}
+
+
+class Failure(click.ClickException):
+    """One sentence, how to mend it, and the exit code; JSON on standard error where asked for."""
+
+    def __init__(
+        self, message: str, exit_code: int, *, mend: str = "", more: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads ours
+        self.mend = mend
+        self.more = more or {}
+        self.as_json = False
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        del file
+        if self.as_json:
+            error = {"detail": self.message, "mend": self.mend, **self.more}
+            say_json({"error": error}, err=True)
+            return
+        complain(f"bus: {harmless(self.message, lines=True)}")
+        if self.mend:
+            complain(self.mend)
+
+
+def from_client(error: ClientError) -> Failure:
+    """Turn a refusal of the bus into what a person reads."""
+    again = f"Try again in {error.retry_after:g} s." if error.retry_after else ""
+    mend = again or MENDS.get(error.code, "")
+    more = {"status": error.status, "code": error.code, "retry_after_s": error.retry_after}
+    return Failure(error.detail, exit_code_of(error), mend=mend, more={**error.more, **more})
+
+
+def exit_code_of(error: ClientError) -> int:
+    """Choose the exit code that a script can act on."""
+    if error.unreachable or error.code == "not_a_bus":
+        return AWAY
+    if error.status in {429, 503} or error.more.get("retryable") is True:
+        return BUSY
+    return SETTINGS if error.status == 401 else REFUSED
+
+
+def from_bus(error: BusError) -> Failure:
+    """Turn a failure of a command that works on this machine's files into what a person reads."""
+    code = SETTINGS if isinstance(error, ConfigError) else REFUSED
+    return Failure(error.detail, code, mend=MENDS.get(error.code, ""), more={"code": error.code})
+
+
+@contextmanager
+def told(*, as_json: bool = False) -> Iterator[None]:
+    """Have every failure inside leave as a `Failure`."""
+    try:
+        yield
+    except Failure as failure:
+        failure.as_json = as_json
+        raise
+    except BusError as error:
+        raise marked(from_bus(error), as_json=as_json) from error
+    except OSError as error:
+        if not error.strerror or isinstance(error, BrokenPipeError):
+            raise
+        name = f"{error.filename}: " if error.filename else ""
+        what = Failure(f"{name}{error.strerror.lower()}", SETTINGS)
+        raise marked(what, as_json=as_json) from error
+
+
+def marked(failure: Failure, *, as_json: bool) -> Failure:
+    """Note how a failure is to be shown."""
+    failure.as_json = as_json
+    return failure

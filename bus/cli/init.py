@@ -1,0 +1,85 @@
+"""`bus init`: the data folder, the database and the administration's token, once.
+
+It works on this machine's files with the service stopped; it calls no bus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from bus.cli.calling import ADMIN_FILE, json_option, read_config, write_secret
+from bus.cli.failing import told
+from bus.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bus.config import Config
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `init` found and did; `applied` are the migrations that ran."""
+
+    data_dir: Path
+    token_file: Path
+    applied: list[str]
+    is_new_token: bool
+
+
+def prepare(config: Config, *, replace_token: bool = False) -> Made:
+    """Make what is not there yet; what is there stays, but for a token that is to be replaced.
+
+    Raises:
+        BusError: a bus is running on this folder, or the database is newer than this program.
+    """
+    from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
+
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.chmod(0o700)
+    had_database = config.db_path.exists()
+    applied = migrate(config, backup=had_database)
+    token_file = config.data_dir / ADMIN_FILE
+    # A token of an older database would be no good: a new database always gets its own.
+    is_new = replace_token or not had_database or not token_file.exists()
+    if is_new:
+        from bus.access.bootstrap import make_admin_token  # noqa: PLC0415 - loads SQLAlchemy
+
+        write_secret(token_file, make_admin_token(config))
+    return Made(config.data_dir, token_file, applied, is_new)
+
+
+@click.command("init")
+@click.option(
+    "--replace-admin-token",
+    is_flag=True,
+    help="Make a new administration token where the old one is lost.",
+)
+@json_option
+def command(*, replace_admin_token: bool, as_json: bool) -> None:
+    """Make the data folder, the database and the administration's token.
+
+    All of it is under BUS_DATA_DIR, for its owner alone. Once made, it is kept: a second run
+    changes nothing.
+    """
+    with told(as_json=as_json):
+        made = prepare(read_config(), replace_token=replace_admin_token)
+    if as_json:
+        say_json(
+            {
+                name: str(value) if name.endswith(("_dir", "_file")) else value
+                for name, value in vars(made).items()
+            }
+        )
+        return
+    say(f"The data folder is {made.data_dir}.")
+    word = "is new" if made.is_new_token else "was there already"
+    say(f"The administration's token {word}: {made.token_file}")
+    say("Next:")
+    say("  bus serve                            # and, in another terminal:")
+    say("  bus node add NAME --agents a,b       # a machine and its agents")
+    say("  bus agent add YOU --kind person      # a person, and the person's token:")
+    say(f"  bus token new person YOU --file {made.data_dir / 'you.token'}")

@@ -1,0 +1,24 @@
+"""`bus migrate`: bring the database to this program's schema, with the service stopped."""
+
+from __future__ import annotations
+
+import click
+
+from bus.cli.calling import json_option, read_config
+from bus.cli.failing import told
+from bus.cli.output import say, say_json
+
+
+@click.command("migrate")
+@click.option("--backup", is_flag=True, help="Copy the database first, beside itself.")
+@json_option
+def command(*, backup: bool, as_json: bool) -> None:
+    """Bring the database to this program's schema; the bus must be stopped."""
+    with told(as_json=as_json):
+        from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
+
+        applied = migrate(read_config(), backup=backup)
+    if as_json:
+        say_json({"applied": applied})
+    else:
+        say(f"applied {', '.join(applied)}" if applied else "nothing to do")

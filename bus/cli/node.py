@@ -1,0 +1,100 @@
+"""`bus node`: the machines that run a watcher, and the codes that make a machine one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bus.cli.calling import Caller, calls_bus
+from bus.cli.output import harmless, local_time, say, table
+from bus.cli.words import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEADINGS = ("NAME", "ONLINE", "LAST SEEN", "VERSION", "REACHES THE BUS AT", "AGENTS")
+
+
+@click.group("node")
+def command() -> None:
+    """Nodes: machines with a watcher."""
+
+
+@command.command("list")
+@calls_bus(as_admin=True)
+def list_nodes(caller: Caller) -> None:
+    """List the nodes."""
+    answer = caller.bus.nodes()
+    rows = [
+        (
+            node["name"],
+            node.get("online"),
+            local_time(node.get("seen_at"), date=True),
+            node.get("version") or None,
+            node.get("url") or None,
+            node.get("agents"),
+        )
+        for node in answer["nodes"]
+    ]
+    none = "no nodes yet: bus node add NAME --agents a,b"
+    caller.show(answer, lambda: table(HEADINGS, rows, none=none))
+
+
+@command.command("add")
+@click.argument("name")
+@click.option(
+    "--agents",
+    type=NAMES,
+    default=list,
+    metavar="NAMES",
+    help="Its agents, between commas; made where they are not there yet.",
+)
+@click.option(
+    "--address",
+    "reached_at",
+    metavar="URL",
+    help="The bus as that machine reaches it; BUS_PUBLIC_URL if not given.",
+)
+@calls_bus(as_admin=True)
+def add(caller: Caller, name: str, *, agents: list[str], reached_at: str | None) -> None:
+    """Add a node and print the command that makes a machine this node."""
+    answer = caller.bus.add_node(name, agents, reached_at)
+    caller.show(answer, lambda: show_code(answer))
+
+
+@command.command("code")
+@click.argument("name")
+@calls_bus(as_admin=True)
+def code(caller: Caller, name: str) -> None:
+    """Make a new code for a node: for a new machine, new agents or lost tokens."""
+    answer = caller.bus.new_code(name)
+    caller.show(answer, lambda: show_code(answer))
+
+
+def show_code(answer: Mapping[str, Any]) -> None:
+    """Print what to run on the machine, once."""
+    name = harmless(answer["name"])
+    until = local_time(answer["expires_at"], date=True).partition(".")[0]
+    say(f"On the machine that is to be {name}, until {until}, once:")
+    say(f"  {harmless(answer['enrol'])}")
+    say("  bus-watcher run")
+
+
+@command.command("rename")
+@click.argument("name")
+@click.argument("new")
+@calls_bus(as_admin=True)
+def rename(caller: Caller, name: str, new: str) -> None:
+    """Give a node another name."""
+    caller.done(caller.bus.rename_node(name, new), f"{harmless(name)} is {harmless(new)} now")
+
+
+@command.command("remove")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Also with agents on it; they keep their mail.")
+@click.confirmation_option(prompt="Its token ends. Remove it?")
+@calls_bus(as_admin=True)
+def remove(caller: Caller, name: str, *, force: bool) -> None:
+    """Remove a node; its token ends at once."""
+    caller.done(caller.bus.remove_node(name, force=force), f"{harmless(name)} is removed")

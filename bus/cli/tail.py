@@ -1,0 +1,94 @@
+"""`bus tail`: what happens on the bus, a line each, as it happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bus.cli.calling import Caller, calls_bus
+from bus.cli.output import complain, harmless, local_time, pad, paint_state, say, say_json
+from bus.cli.trace import say_broken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bus.client import Event
+
+QUIET = frozenset({"hello", "ready", "bye"})
+
+
+@click.command("tail")
+@click.option(
+    "--from",
+    "start",
+    default="now",
+    show_default=True,
+    metavar="PLACE",
+    help="now, earliest, pending (what waits, then what is new) or a cursor.",
+)
+@calls_bus()
+def command(caller: Caller, *, start: str) -> None:
+    """Follow what you may see until Ctrl-C; a lost connection is taken up where it ended.
+
+    With --json, a line for each event: its name, its cursor and its data.
+    """
+    try:
+        for event in caller.bus.tail("" if start == "pending" else start, broken=say_broken):
+            show(caller, event)
+    except KeyboardInterrupt:
+        return
+
+
+def show(caller: Caller, event: Event) -> None:
+    """Write one event."""
+    if caller.as_json:
+        say_json({"event": event.kind, "cursor": event.cursor, "data": event.data}, one_line=True)
+    elif event.kind == "gap":
+        complain(f"some of it is gone: {harmless(event.data.get('reason'))}")
+    elif event.kind == "bus-error":
+        complain(f"bus: {harmless(event.data.get('detail'))}")
+    elif event.kind not in QUIET:
+        say(draw(event))
+
+
+def draw(event: Event) -> str:
+    """Write an event as a line: when, what, who, and what is to be known of it."""
+    data = event.data
+    kind = pad(harmless(event.kind), 7)
+    line = LINES.get(event.kind, draw_other)(data)
+    return f"{local_time(data.get('at') or data.get('asked_at'))}  {kind}  {line}".rstrip()
+
+
+def draw_message(data: Mapping[str, Any]) -> str:
+    priority = "" if data.get("priority") == "normal" else f" {harmless(data.get('priority'))}"
+    return f"{pair(data)}  {harmless(data.get('type'))}{priority}  {harmless(data.get('id'))}"
+
+
+def draw_state(data: Mapping[str, Any]) -> str:
+    reason = f"  {harmless(data['reason'])}" if data.get("reason") else ""
+    state = paint_state(str(data.get("state")), 9)
+    return f"{pair(data)}  {state}  {harmless(data.get('id'))}{reason}"
+
+
+def draw_wake(data: Mapping[str, Any]) -> str:
+    waiting = data.get("pending") or {}
+    counts = f"{waiting.get('total', 0)} waiting, {waiting.get('urgent', 0)} urgent"
+    state = harmless(data.get("state"))
+    return f"{harmless(data.get('to_agent'))}  {state}  {counts}  {harmless(data.get('wake_id'))}"
+
+
+def draw_other(data: Mapping[str, Any]) -> str:
+    return harmless(", ".join(f"{name}={value}" for name, value in data.items()))
+
+
+def pair(data: Mapping[str, Any]) -> str:
+    """Write from whom to whom."""
+    return f"{harmless(data.get('from'))} -> {harmless(data.get('to_agent'))}"
+
+
+LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "message": draw_message,
+    "state": draw_state,
+    "wake": draw_wake,
+}

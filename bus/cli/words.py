@@ -1,0 +1,90 @@
+"""What a person writes for a duration, a time, a list or a text, as click parameters."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from bus.clock import to_text
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+|\d+(?:\.\d+)?")
+
+
+class Duration(click.ParamType[float]):
+    """`90`, `90s`, `10m`, `1h30m`, `2d`: seconds as a number."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        if not DURATION.fullmatch(value):
+            self.fail(f"{value!r} is not a duration such as 90s, 10m, 1h30m or 2d", param, ctx)
+        parts = re.findall(r"([\d.]+)([smhdw]?)", value)
+        return sum(float(number) * SECONDS[unit or "s"] for number, unit in parts)
+
+
+class Moment(click.ParamType[str]):
+    """`21:30`, `2026-11-20T21:30` on this machine's clock, or with an offset: RFC 3339 in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        try:
+            at = read_moment(value, datetime.now().astimezone())
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 21:30 or 2026-11-20T21:30", param, ctx)
+        return to_text(round(at.timestamp() * 1000))
+
+
+def read_moment(text: str, now: datetime) -> datetime:
+    """Read a moment; a time of day alone is the next one.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text):
+        of_day = datetime.strptime(text, "%H:%M" if text.count(":") == 1 else "%H:%M:%S")  # noqa: DTZ007 - its day and zone come next
+        at = datetime.combine(now.date(), of_day.time()).astimezone()
+        if at > now:
+            return at
+        return datetime.combine(now.date() + timedelta(days=1), of_day.time()).astimezone()
+    return datetime.fromisoformat(text).astimezone()
+
+
+class Names(click.ParamType[list[str]]):
+    """`a,b,c`: names between commas."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        if isinstance(value, list):
+            return value
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if not names:
+            self.fail("give names between commas", param, ctx)
+        return names
+
+
+DURATION_S, MOMENT, NAMES = Duration(), Moment(), Names()
+
+
+def read_text(given: str | None, what: str) -> str:
+    """Give a text from the command line, or all of standard input for `-` or for none.
+
+    Raises:
+        click.UsageError: none was given and standard input is a terminal, or it is not UTF-8.
+    """
+    if given is not None and given != "-":
+        return given
+    if given is None and sys.stdin.isatty():
+        raise click.UsageError(f"give {what}, or - to read it from standard input")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{what} is not UTF-8 text") from error

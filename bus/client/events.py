@@ -1,0 +1,180 @@
+"""The stream as events: bytes to lines to events by the WHATWG rules, resumed and reconnected.
+
+It opens nothing by itself and knows no call but the stream; who reads it decides what an event
+means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+
+from urllib3.exceptions import HTTPError
+
+from bus.client.transport import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from requests import Response
+
+READ_BYTES = 65_536
+LONGEST_PAUSE_S = 30.0
+PASSING = frozenset({0, 409, 429, 500, 502, 503, 504})
+"""What ends by itself, 0 being no answer at all; everything else would be refused again."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its name, the cursor that holds after it, and its data as it came."""
+
+    kind: str
+    cursor: str
+    text: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data as a JSON object; an empty one where it is none."""
+        try:
+            value = json.loads(self.text)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+@dataclass
+class LineSplitter:
+    """Cuts bytes into lines at CRLF, CR or LF, wherever the network cut them before."""
+
+    _rest: bytes = b""
+    _after_cr: bool = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Take some bytes and give the lines that are whole now."""
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        self._after_cr = chunk.endswith(b"\r")
+        lines = (self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")).split(b"\n")
+        self._rest = lines.pop()
+        return lines
+
+
+@dataclass
+class EventParser:
+    """Lines in, events out; remembers the cursor and the pause between connections."""
+
+    cursor: str = ""
+    pause_s: float = 3.0
+    _kind: str = ""
+    _data: list[str] = field(default_factory=list)
+    _id: str | None = None
+
+    def feed(self, line: bytes) -> Event | None:
+        """Take one line; a blank one may end an event."""
+        if not line:
+            return self._dispatch()
+        name, _, value = line.decode("utf-8", errors="replace").partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            self._kind = value
+        elif name == "data":
+            self._data.append(value)
+        elif name == "id" and "\0" not in value:
+            self._id = value
+        elif name == "retry" and value.isascii() and value.isdigit():
+            self.pause_s = int(value) / 1000
+        return None
+
+    def restart(self) -> None:
+        """Forget a half-read event: the connection that carried it is gone."""
+        self._kind, self._data, self._id = "", [], None
+
+    def _dispatch(self) -> Event | None:
+        self.cursor = self.cursor if self._id is None else self._id
+        kind, data = self._kind or "message", self._data
+        self.restart()
+        return Event(kind, self.cursor, "\n".join(data)) if data else None
+
+
+def read_lines(response: Response) -> Iterator[bytes]:
+    """Give each line as soon as its last byte is here, without a byte order mark at the start.
+
+    `read1` returns what has arrived; the line iterators of the libraries wait for a full block
+    or make two ends of one CRLF.
+    """
+    splitter = LineSplitter()
+    is_first = True
+    while chunk := response.raw.read1(READ_BYTES):
+        for line in splitter.feed(chunk):
+            yield line.removeprefix(b"\xef\xbb\xbf") if is_first else line
+            is_first = False
+
+
+def read_events(lines: Iterable[bytes], parser: EventParser) -> Iterator[Event]:
+    """Give the events of one connection."""
+    parser.restart()
+    for line in lines:
+        event = parser.feed(line)
+        if event is not None:
+            yield event
+
+
+@dataclass
+class Follower:
+    """Reads a stream for ever: an end, a silence or a busy bus is followed by a new connection.
+
+    `connect(cursor)` opens it; `broken(why, pause_s)` is told of each end, and may raise to stop.
+    """
+
+    connect: Callable[[str], Response]
+    broken: Callable[[str, float], None]
+    parser: EventParser
+    sleep: Callable[[float], None] = time.sleep
+    failures: int = 0
+
+    def events(self) -> Iterator[Event]:
+        """Give every event from the cursor on.
+
+        Raises:
+            ClientError: the bus refused the stream for good (a wrong token, say).
+        """
+        while True:
+            least_s = 0.0
+            try:
+                yield from self._one_connection()
+                why = "the stream ended"
+            except ClientError as error:
+                if error.status not in PASSING:
+                    raise
+                self.failures += 1
+                why, least_s = error.detail, error.retry_after or 0.0
+            except (HTTPError, HTTPException, OSError) as error:
+                why = f"the stream broke ({type(error).__name__})"
+            pause_s = max(least_s, self._pause_s())
+            self.broken(why, pause_s)
+            self.sleep(pause_s)
+
+    def _one_connection(self) -> Iterator[Event]:
+        with contextlib.closing(self.connect(self.parser.cursor)) as response:
+            for event in read_events(read_lines(response), self.parser):
+                self.failures = 0
+                self._keep_place(event)
+                yield event
+
+    def _keep_place(self, event: Event) -> None:
+        """Turn `now` into the place that it was, so that a break soon after it loses nothing."""
+        if event.kind == "hello" and self.parser.cursor == "now":
+            self.parser.cursor = f"{event.data.get('epoch')}-{event.data.get('head')}"
+
+    def _pause_s(self) -> float:
+        """Give a pause at random below a growing limit, so that readers do not come back at once.
+
+        The first connection after a good one is not held up by more than the bus asked for.
+        """
+        limit_s = min(LONGEST_PAUSE_S, self.parser.pause_s * 2**self.failures)
+        return random.uniform(0, limit_s)  # noqa: S311 - jitter, not a secret

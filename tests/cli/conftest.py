@@ -1,0 +1,39 @@
+"""A command line for the administration, and one for each agent or person that a test names."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from commandline import CommandLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def as_admin(bus) -> CommandLine:
+    return CommandLine(bus.environment | {"BUS_URL": bus.url})
+
+
+@pytest.fixture
+def act_as(bus, as_admin, tmp_path) -> Callable[..., CommandLine]:
+    """Make an agent or a person and give the command line with its token."""
+
+    def make(name: str, kind: str = "agent") -> CommandLine:
+        assert (
+            as_admin("agent", "add", name, *(["--kind", "person"] * (kind == "person"))).code == 0
+        )
+        file = tmp_path / f"{name}.token"
+        made = as_admin("token", "new", kind, name, "--file", str(file))
+        assert made.code == 0, made.err
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.read_text().strip() not in made.out
+        return CommandLine(as_admin.environment | {"BUS_TOKEN_FILE": str(file)})
+
+    return make

@@ -1,0 +1,71 @@
+"""Who is there, and what an administrator does to it, by the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+WATCHER = str(Path(sys.executable).with_name("bus-watcher"))
+
+
+def test_a_machine_becomes_a_node_by_the_printed_command(as_admin, tmp_path):
+    made = as_admin("node", "add", "laptop", "--agents", "anna,ben")
+    assert made.code == 0, made.err
+    enrol = next(line.split() for line in made.out.splitlines() if "enrol" in line)
+    assert enrol[0] == "bus-watcher"
+    done = subprocess.run(
+        [WATCHER, *enrol[1:]],
+        env=as_admin.environment | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / ".wakebus" / "anna.header").exists()
+    listed = as_admin("node", "list").out
+    assert "laptop" in listed
+    assert "anna, ben" in listed
+
+
+def test_an_agent_can_be_added_shown_changed_moved_renamed_paused_and_removed(as_admin):
+    for node in ("here", "there"):
+        assert as_admin("node", "add", node).code == 0
+    assert "node code here" in as_admin("agent", "add", "anna", "--node", "here").out
+    changed = as_admin("agent", "change", "anna", "--accepts", "TASK,STATUS", "--json")
+    assert changed.json["accepts"] == ["STATUS", "TASK"] or changed.json["accepts"] == [
+        "TASK",
+        "STATUS",
+    ]
+    assert as_admin("agent", "move", "anna", "there").code == 0
+    assert as_admin("agent", "pause", "anna").code == 0
+    assert as_admin("agent", "rename", "anna", "hanna").code == 0
+    shown = as_admin("agent", "show", "hanna").out
+    assert "there" in shown
+    assert "paused" in shown
+    assert as_admin("agent", "resume", "hanna").code == 0
+    assert as_admin("agent", "remove", "hanna", "--yes").code == 0
+    assert as_admin("agent", "show", "hanna").code == 1
+
+
+def test_a_removal_asks_first(as_admin):
+    as_admin("agent", "add", "anna")
+    assert as_admin("agent", "remove", "anna", stdin="n\n").code == 1
+    assert as_admin("agent", "show", "anna").code == 0
+
+
+def test_a_group_is_one_name_for_several(as_admin, act_as):
+    one = act_as("one")
+    act_as("two")
+    assert as_admin("group", "add", "crew", "one,two").code == 0
+    assert "one, two" in as_admin("group", "list").out
+    sent = one("send", "crew", "all hands", "--json").json
+    assert "two" in {delivery["to"] for delivery in sent["deliveries"]}
+    assert as_admin("group", "remove", "crew").code == 0
+
+
+def test_the_settings_are_shown_with_their_source(as_admin):
+    rows = {row["key"]: row for row in as_admin("config", "--json").json["settings"]}
+    assert rows["BUS_DATA_DIR"]["source"] == "environment"
+    assert rows["BUS_LEASE_S"]["source"] == "default"
+    assert "how long a read item is leased" in as_admin("config", "--explain").out

@@ -1,0 +1,138 @@
+"""What goes wrong at the command line: one sentence, how to mend it, and a code for scripts."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import threading
+
+import pytest
+
+
+def test_exit_codes_are_listed_by_help(as_admin):
+    shown = as_admin("--help").out
+    for code in "012345":
+        assert f"\n  {code}  " in shown
+
+
+def test_a_bus_that_is_not_there_is_code_3(as_admin):
+    away = as_admin("agent", "list", BUS_URL="http://127.0.0.1:1")
+    assert away.code == 3
+    assert "no bus answers at http://127.0.0.1:1" in away.err
+    assert "BUS_URL" in away.err
+    assert "Traceback" not in away.err
+
+
+def test_something_else_on_the_port_is_said(as_admin):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        got = as_admin("agent", "list", BUS_URL=url)
+        thread.join()
+    assert got.code == 3
+    assert "Something else answers there" in got.err
+
+
+def test_a_missing_token_file_is_code_4_and_says_where_to_get_one(as_admin, tmp_path):
+    got = as_admin("inbox", BUS_TOKEN_FILE=str(tmp_path / "none"))
+    assert got.code == 4
+    assert "bus init" in got.err
+
+
+def test_a_revoked_token_is_code_4(as_admin, act_as):
+    one = act_as("one")
+    tokens = as_admin("token", "list", "--json").json["tokens"]
+    mine = next(token["id"] for token in tokens if token["subject"] == "one")
+    assert as_admin("token", "revoke", mine).code == 0
+    got = one("inbox")
+    assert got.code == 4
+    assert "unknown or revoked" in got.err
+
+
+def test_a_refusal_is_code_1_with_the_way_out(act_as):
+    one = act_as("one")
+    got = one("send", "nobody", "hello")
+    assert got.code == 1
+    assert "bus agent list" in got.err
+    as_json = one("send", "nobody", "hello", "--json")
+    assert as_json.code == 1
+    error = json.loads(as_json.err)["error"]
+    assert (error["code"], error["status"]) == ("unknown_recipient", 404)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send",),
+        ("send", "a", "b", "--in", "soon"),
+        ("send", "a", "b", "--at", "noon"),
+        ("trace",),
+        ("nonsense",),
+        ("token", "new", "agent"),
+        ("agent", "change", "x"),
+        ("release", "t_1", "m_1.1"),
+    ],
+)
+def test_a_command_that_cannot_be_understood_is_code_2(as_admin, words):
+    got = as_admin(*words)
+    assert got.code == 2, got.err
+    assert "Error: " in got.err
+    assert "Traceback" not in got.err
+
+
+def test_an_unknown_setting_is_code_4_and_the_nearest_is_named(as_admin):
+    got = as_admin("config", BUS_LEASES="3")
+    assert got.code == 4
+    assert "BUS_LEASE_S" in got.err
+
+
+def test_a_bus_that_ends_meanwhile_is_no_traceback(bus, act_as):
+    one = act_as("one")
+    bus.stop(signal.SIGKILL)
+    got = one("inbox")
+    assert got.code == 3
+    assert "Traceback" not in got.err
+    bus.start()
+
+
+def test_a_taken_port_is_said_at_once(bus, as_admin, tmp_path):
+    port = bus.url.rpartition(":")[2]
+    other = {"BUS_DATA_DIR": str(tmp_path / "other"), "BUS_PORT": port}
+    assert as_admin("init", **other).code == 0
+    got = as_admin("serve", **other)
+    assert got.code == 4
+    assert f"port {port} on 127.0.0.1 is taken" in got.err
+    assert "BUS_PORT" in got.err
+
+
+def test_a_second_bus_on_the_same_data_is_refused(as_admin):
+    got = as_admin("serve", BUS_PORT="0")
+    assert got.code == 1
+    assert "another bus (process" in got.err
+
+
+def test_init_twice_keeps_the_token_and_a_lost_one_is_made_new_with_the_service_stopped(
+    bus, as_admin
+):
+    token = bus.data_dir / "admin.token"
+    before = token.read_text()
+    running = as_admin("init", "--replace-admin-token")
+    assert running.code == 1
+    assert "another bus" in running.err
+    bus.stop()
+    assert as_admin("init").code == 0
+    assert token.read_text() == before
+    assert as_admin("init", "--replace-admin-token").code == 0
+    assert token.read_text() != before
+    bus.start()
+    assert as_admin("token", "list").code == 0

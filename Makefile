@@ -1,25 +1,38 @@
+# make up     starts everything on this machine and shows a message's way; PORT=8092 for another port
 # make test   installs what the tests need and runs them
+# make test-gevent  the same rooms as the bus runs them: under gevent
 # make lint   formatting, lint and types
-# make clean  removes the environment
+# make bench  measures, and prints the figures
+# make clean  removes the environment; the data is elsewhere (bus config)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PORT ?= $(or $(BUS_PORT),8091)
 
-.PHONY: test lint clean
-.venv/installed: pyproject.toml requirements/test.txt
+.PHONY: up test test-gevent lint bench clean
+.venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
 	@echo "making the environment with $(PYTHON) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@echo "installing wakebus and what its tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . -r requirements/test.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "it needs venv: apt install python3-venv"; exit 1; }
+	@echo "installing wakebus and its libraries ..."
+	@$(PIP) --upgrade pip
+	@$(PIP) -e .
 	@touch $@
 
-.venv/linted: .venv/installed requirements/lint.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lint.txt
+.venv/tested: .venv/installed requirements/test.txt
+	@echo "installing what the tests need ..."
+	@$(PIP) -r requirements/test.txt
 	@touch $@
 
-test: .venv/installed
+.venv/linted: .venv/tested requirements/lint.txt
+	@$(PIP) -r requirements/lint.txt
+	@touch $@
+
+up: .venv/installed
+	@BUS_PORT=$(PORT) $(BIN)/bus up
+
+test: .venv/tested
 	$(BIN)/python -m pytest -q
 
 lint: .venv/linted

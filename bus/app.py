@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, g
 
+from bus import logs
 from bus.access import api as access_api
+from bus.access import service as access
 from bus.clock import Clock, SystemClock
 from bus.directory import api as directory_api
+from bus.directory import nodes
 from bus.ids import Ids, RandomIds
 from bus.live import stream
 from bus.live.hub import Hub
@@ -21,7 +24,7 @@ from bus.store.store import Store
 from bus.wakes import api as wakes_api
 from bus.wakes import service as wakes
 from bus.wakes.keeper import Keeper
-from bus.web import calls, health, logs, openapi, problems
+from bus.web import calls, explain, health, openapi, problems
 from bus.web.limits import Limits
 from bus.web.metrics import Metrics
 from bus.web.runtime import Runtime
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 REQUEST_CHARS = 10
-ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi)
+ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi, explain)
 
 
 def create_app(
@@ -43,7 +46,9 @@ def create_app(
     clock, ids = clock or SystemClock(), ids or RandomIds()
     logs.set_up(config.log_level)
     hub = Hub()
-    store = Store(config, clock, ids, hub.look_again)
+    store = Store(config, clock, ids, hub.look_again, logs.log_all)
+    access.register(store.hooks)
+    nodes.register(store.hooks)
     mail.register(store.hooks)
     wakes.register(store.hooks)
     run = Runtime(

@@ -64,3 +64,8 @@ def from_text(text: str) -> int:
     if at.tzinfo is None:
         raise ValueError("a time needs its offset, for example 2026-11-20T21:04:05Z")
     return round(at.timestamp() * 1000)
+
+
+def shown_time(at_ms: int | None) -> str | None:
+    """Write a time that may not have come."""
+    return None if at_ms is None else to_text(at_ms)

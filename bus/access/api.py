@@ -8,8 +8,6 @@ import msgspec
 
 from bus.access import service
 from bus.clock import to_text
-from bus.directory import service as directory
-from bus.errors import InvalidRequestError, NotFoundError
 from bus.store.log import read_bounds
 from bus.web.calls import Calls
 from bus.web.request import read_json
@@ -17,7 +15,6 @@ from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
     from bus.access.model import Principal
-    from bus.store.transaction import Transaction
 
 calls = Calls("access")
 
@@ -39,8 +36,7 @@ def whoami(principal: Principal) -> dict[str, Any]:
             "compartments": sorted(principal.compartments),
             "epoch": read_bounds(conn).epoch,
         }
-        if principal.kind == "node":
-            shown["agents"] = [one.name for one in directory.visible(conn, principal)]
+        shown |= service.place_of(conn, principal)
     return shown
 
 
@@ -65,27 +61,11 @@ def tokens(_principal: Principal) -> dict[str, Any]:
 @calls.add("POST", "/api/tokens", who=("admin",), summary="Make a token", body=TokenBody)
 def make_token(principal: Principal) -> tuple[dict[str, Any], int]:
     body = read_json(TokenBody)
-    token_id, token = runtime().store.write(lambda tx: create(tx, body), principal.id)
+    token_id, token = runtime().store.write(
+        lambda tx: service.create_token_for(tx, body.kind, body.subject, body.label), principal.id
+    )
     shown = {"id": token_id, "token": token, "kind": body.kind, "subject": body.subject}
     return shown, 201
-
-
-def create(tx: Transaction, body: TokenBody) -> tuple[str, str]:
-    """Make a token for whom the body names."""
-    if body.kind == "admin":
-        return service.create_token(tx, "admin", label=body.label)
-    if body.kind == "node":
-        node_id = directory.node_id_of(tx.conn, body.subject)
-        if node_id is None:
-            raise InvalidRequestError("'subject' is the node's name")
-        return service.create_token(tx, "node", node_id=node_id, label=body.label)
-    if body.kind not in {"agent", "person"}:
-        raise InvalidRequestError("'kind' is agent, person, node or admin")
-    one = directory.find(tx.conn, body.subject)
-    if one is None or (one.kind == "person") != (body.kind == "person"):
-        raise NotFoundError(f"no {body.kind} {body.subject[:70]!r}")
-    kind: Any = body.kind
-    return service.create_token(tx, kind, participant_id=one.id, label=body.label)
 
 
 @calls.add("DELETE", "/api/tokens/<token_id>", who=("admin",), summary="End a token at once")

@@ -45,6 +45,23 @@ def participant_named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
     return conn.execute(query).first()
 
 
+def node_id_named(conn: sa.Connection, name: str) -> int | None:
+    query = sa.select(nodes.c.id).where(nodes.c.name == name, nodes.c.removed_ms.is_(None))
+    return conn.execute(query).scalar()
+
+
+def node_name_of(conn: sa.Connection, participant_id: int) -> str | None:
+    query = sa.select(nodes.c.name).join(participants, participants.c.node_id == nodes.c.id)
+    return conn.execute(query.where(participants.c.id == participant_id)).scalar()
+
+
+def agents_on(conn: sa.Connection, node_id: int) -> list[str]:
+    query = sa.select(participants.c.name).where(
+        participants.c.node_id == node_id, participants.c.removed_ms.is_(None)
+    )
+    return list(conn.execute(query.order_by(participants.c.name)).scalars())
+
+
 def has_token(conn: sa.Connection, participant_id: int) -> bool:
     query = sa.select(tokens.c.id).where(tokens.c.participant_id == participant_id, GOOD)
     return conn.execute(query.limit(1)).first() is not None

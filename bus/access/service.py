@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bus.access import queries
 from bus.access.model import Kind, Principal
 from bus.access.rules import OPEN
-from bus.errors import NotFoundError, UnauthorizedError
+from bus.errors import InvalidRequestError, NotFoundError, UnauthorizedError
 from bus.ids import hash_secret
 from bus.store.transaction import token_topic
 
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.config import Config
-    from bus.store.transaction import Transaction
+    from bus.store.transaction import Hooks, Transaction
 
 SECRET_CHARS = 32
 is_good = queries.is_good
+
+
+def register(hooks: Hooks) -> None:
+    """Tell an open stream whether its token still holds."""
+    hooks.on("token_is_good", is_good)
 
 
 def authenticate(
@@ -110,6 +115,32 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
     }
     queries.insert_token(tx.conn, values)
     return token_id, token
+
+
+def create_token_for(tx: Transaction, kind: str, subject: str, label: str) -> tuple[str, str]:
+    """Make a token for the agent, the person or the node of this name, or to administer."""
+    if kind == "admin":
+        return create_token(tx, "admin", label=label)
+    if kind == "node":
+        node_id = queries.node_id_named(tx.conn, subject)
+        if node_id is None:
+            raise NotFoundError(f"no node {subject[:70]!r}")
+        return create_token(tx, "node", node_id=node_id, label=label)
+    if kind not in {"agent", "person"}:
+        raise InvalidRequestError("'kind' is agent, person, node or admin")
+    row = queries.participant_named(tx.conn, subject)
+    if row is None or (row.kind == "person") != (kind == "person"):
+        raise NotFoundError(f"no {kind} {subject[:70]!r}")
+    return create_token(tx, cast("Kind", kind), participant_id=row.id, label=label)
+
+
+def place_of(conn: sa.Connection, principal: Principal) -> dict[str, Any]:
+    """Tell an agent its node, and a node its agents; nothing of anybody else."""
+    if principal.node_id is not None:
+        return {"agents": queries.agents_on(conn, principal.node_id)}
+    if principal.kind == "agent":
+        return {"node": queries.node_name_of(conn, principal.participant_id or 0)}
+    return {}
 
 
 def revoke_token(tx: Transaction, token_id: str) -> None:

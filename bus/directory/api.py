@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from flask import request
 
-from bus.clock import to_text
-from bus.directory import nodes, queries, service
+from bus.directory import nodes, service
 from bus.web.calls import Calls
 from bus.web.request import flag_arg, read_json
 from bus.web.runtime import runtime
@@ -79,34 +79,13 @@ class SelfBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def show(conn: Any, one: Participant) -> dict[str, Any]:
-    """Show an agent or a person."""
+    """Show an agent or a person, with what only the running bus knows of it."""
     run = runtime()
-    node = queries.node(conn, one.node_id) if one.node_id is not None else None
-    row = queries.participant(conn, one.id)
-    shown = {
-        "name": one.name,
-        "kind": one.kind,
-        "node": node.name if node is not None else None,
-        "node_online": one.node_id is not None and run.presence.is_online(one.node_id),
-        "local_agent": one.local_agent,
-        "session_key": one.session_key,
-        "display_name": one.display_name,
-        "accepts": list(one.accepts) if one.accepts is not None else None,
-        "compartments": sorted(one.compartments),
-        "paused": one.paused,
-        "method": row.method if row is not None else "",
-        "created_at": shown_time(row.created_ms if row is not None else None),
-        "last_read_at": shown_time(row.last_read_ms if row is not None else None),
-        "last_woken_at": shown_time(row.last_woken_ms if row is not None else None),
-    }
+    shown = service.show(conn, one)
+    shown["node_online"] = one.node_id is not None and run.presence.is_online(one.node_id)
     for describe in run.store.hooks.called("describe_participant"):
         shown |= describe(conn, one.id)
     return shown
-
-
-def shown_time(at_ms: int | None) -> str | None:
-    """Write a time that may not have come."""
-    return None if at_ms is None else to_text(at_ms)
 
 
 @calls.add("GET", "/api/agents", who=READERS, summary="Whom you can reach")
@@ -177,19 +156,8 @@ def remove_group(principal: Principal, name: str) -> dict[str, Any]:
 def list_nodes(principal: Principal) -> dict[str, Any]:
     run = runtime()
     with run.store.read() as conn:
-        seen = service.visible(conn, principal)
-        shown = [
-            {
-                "name": row.name,
-                "online": run.presence.is_online(row.id),
-                "seen_at": shown_time(row.seen_ms),
-                "version": row.version,
-                "url": row.url,
-                "agents": [one.name for one in seen if one.node_id == row.id],
-            }
-            for row in queries.all_nodes(conn)
-        ]
-    return {"nodes": shown}
+        shown = nodes.list_nodes(conn, principal)
+    return {"nodes": [one | {"online": run.presence.is_online(one.pop("id"))} for one in shown]}
 
 
 @calls.add("POST", "/api/nodes", who=ADMIN, summary="Add a node and its code", body=NodeBody)
@@ -231,5 +199,7 @@ def node_self(principal: Principal) -> dict[str, Any]:
 
 @calls.add("POST", "/api/enrol", who=(), summary="A code for tokens, once", body=EnrolBody)
 def enrol() -> dict[str, Any]:
+    # No token is asked for: the code is the credential, so the caller's address has the limit.
+    runtime().limits.take(f"enrol {request.remote_addr}")
     given = msgspec.structs.asdict(read_json(EnrolBody))
     return runtime().store.write(lambda tx: nodes.redeem(tx, given), "enrol")

@@ -22,6 +22,7 @@ class Participant:
     accepts: tuple[str, ...] | None
     paused: bool
     compartments: frozenset[str]
+    removed: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.access import service as access
-from bus.clock import to_text
+from bus.clock import shown_time, to_text
 from bus.directory import queries, service
 from bus.directory.rules import bare_code, check_header_dir, check_name, check_url, grouped_code
 from bus.errors import (
@@ -21,9 +21,17 @@ from bus.ids import derive_secret, hash_secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bus.store.transaction import Transaction
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.store.transaction import Hooks, Transaction
 
 CODE_CHARS, SALT_CHARS, NONCE_CHARS = 16, 48, 16
+
+
+def register(hooks: Hooks) -> None:
+    """Keep when a node's watcher came and went."""
+    hooks.on("node_seen", mark_seen)
 
 
 def find_node(tx: Transaction, name: str) -> Any:
@@ -175,3 +183,19 @@ def record_methods(
 def mark_seen(tx: Transaction, node_id: int) -> None:
     """Keep when a node was last there."""
     queries.update_node(tx.conn, node_id, {"seen_ms": tx.now_ms})
+
+
+def list_nodes(conn: sa.Connection, principal: Principal) -> list[dict[str, Any]]:
+    """List the nodes with those of their agents that the principal may know of."""
+    seen = service.visible(conn, principal)
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "seen_at": shown_time(row.seen_ms),
+            "version": row.version,
+            "url": row.url,
+            "agents": [one.name for one in seen if one.node_id == row.id],
+        }
+        for row in queries.all_nodes(conn)
+    ]

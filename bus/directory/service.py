@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.access import service as access
 from bus.access.rules import may_see
+from bus.clock import shown_time, to_text
 from bus.directory import queries
 from bus.directory.model import KINDS, Participant, Reach, Recipients
 from bus.directory.rules import check_name
@@ -21,7 +22,7 @@ from bus.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import sqlalchemy as sa
 
@@ -45,6 +46,7 @@ def shape(conn: sa.Connection, row: sa.Row[Any]) -> Participant:
         None if row.accepts is None else tuple(json.loads(row.accepts)),
         bool(row.paused),
         access.compartments_of(conn, row.id),
+        row.removed_ms is not None,
     )
 
 
@@ -75,6 +77,47 @@ def visible(conn: sa.Connection, principal: Principal) -> list[Participant]:
     """List everyone a principal may know of."""
     everyone = (shape(conn, row) for row in queries.everyone(conn))
     return [one for one in everyone if sees(principal, one)]
+
+
+def show(conn: sa.Connection, one: Participant) -> dict[str, Any]:
+    """Show what is kept of an agent or a person."""
+    row = queries.participant(conn, one.id)
+    node = queries.node(conn, one.node_id) if one.node_id is not None else None
+    if row is None:
+        raise NotFoundError
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "node": node.name if node is not None else None,
+        "local_agent": one.local_agent,
+        "session_key": one.session_key,
+        "display_name": one.display_name,
+        "accepts": list(one.accepts) if one.accepts is not None else None,
+        "compartments": sorted(one.compartments),
+        "paused": one.paused,
+        "method": row.method,
+        "created_at": to_text(row.created_ms),
+        "last_read_at": shown_time(row.last_read_ms),
+        "last_woken_at": shown_time(row.last_woken_ms),
+    }
+
+
+def why_unreached(
+    conn: sa.Connection, participant_id: int, is_online: Callable[[int], bool]
+) -> str:
+    """Say why mail for an agent waits, as far as it is the agent's or its node's doing."""
+    agent = get(conn, participant_id)
+    if agent.kind != "named":
+        return ""
+    if agent.paused:
+        return "waiting: the agent is paused"
+    node = queries.node(conn, agent.node_id) if agent.node_id is not None else None
+    if node is None:
+        return "waiting: the agent has no node"
+    if is_online(node.id):
+        return ""
+    since = f"offline since {to_text(node.seen_ms)}" if node.seen_ms else "has not been there yet"
+    return f"waiting: node {node.name} {since}"
 
 
 def find_visible(conn: sa.Connection, principal: Principal, name: str) -> Participant:
@@ -156,6 +199,8 @@ def add(tx: Transaction, fields: Mapping[str, Any]) -> Participant:
     kind = fields.get("kind", "named")
     if kind not in KINDS:
         raise InvalidRequestError(f"'kind' is one of {', '.join(KINDS)}")
+    if kind == "person" and fields.get("node"):
+        raise InvalidRequestError("a person is on no node: leave 'node' out")
     local = fields.get("local_agent") or name
     values = {
         "name": name,
@@ -194,16 +239,45 @@ def node_id_of(conn: sa.Connection, name: str | None) -> int | None:
 
 
 def check_node(conn: sa.Connection, node_id: int | None) -> None:
-    """Refuse agents on one node that may not see each other: they share a Unix user."""
+    """Refuse agents of different compartments on one node: they share a Unix user.
+
+    Sharing one compartment is not enough: what only one of them may see, both could read.
+    """
     if node_id is None:
         return
     agents = [shape(conn, row) for row in queries.on_node(conn, node_id)]
     for one, other in itertools.combinations(agents, 2):
-        if not may_see(one.compartments, other.compartments):
+        if one.compartments != other.compartments:
             raise MixedCompartmentsError(
-                f"{one.name} and {other.name} share no compartment; on one node they run "
-                "under one Unix user and could read each other's files: use two nodes"
+                f"{one.name} and {other.name} are in different compartments; on one node they run "
+                "under one Unix user and could read each other's files and tokens: use two nodes"
             )
+
+
+def check_change(one: Participant, fields: Mapping[str, Any]) -> None:
+    """Refuse what an agent or a person cannot become."""
+    if fields.get("kind", one.kind) != one.kind:
+        raise InvalidRequestError(f"{one.name} stays a {one.kind}: remove it and add it anew")
+    if one.kind == "person" and fields.get("node"):
+        raise InvalidRequestError(f"{one.name} is a person, and a person is on no node")
+    for key in ("local_agent", "session_key"):
+        if fields.get(key) == "":
+            raise InvalidRequestError(f"{key!r} cannot be empty")
+
+
+def read_change(conn: sa.Connection, one: Participant, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the columns that change."""
+    plain = ("local_agent", "session_key", "display_name")
+    values: dict[str, Any] = {key: fields[key] for key in plain if key in fields}
+    if fields.get("name", one.name) != one.name:
+        values["name"] = check_free(conn, fields["name"])
+    if "paused" in fields:
+        values["paused"] = int(fields["paused"])
+    if "accepts" in fields:
+        values["accepts"] = encode_types(fields["accepts"])
+    if "node" in fields:
+        values["node_id"] = node_id_of(conn, fields["node"])
+    return values
 
 
 def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant:
@@ -211,17 +285,8 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
     one = find(tx.conn, name)
     if one is None:
         raise NotFoundError(f"no agent or person {name[:70]!r}")
-    values: dict[str, Any] = {
-        key: fields[key] for key in ("local_agent", "session_key", "display_name") if key in fields
-    }
-    if "name" in fields and fields["name"] != name:
-        values["name"] = check_free(tx.conn, fields["name"])
-    if "paused" in fields:
-        values["paused"] = int(fields["paused"])
-    if "accepts" in fields:
-        values["accepts"] = encode_types(fields["accepts"])
-    if "node" in fields:
-        values["node_id"] = node_id_of(tx.conn, fields["node"])
+    check_change(one, fields)
+    values = read_change(tx.conn, one, fields)
     if values:
         queries.update_participant(tx.conn, one.id, values)
     if one.node_id is not None and values.get("node_id", one.node_id) != one.node_id:
@@ -240,9 +305,9 @@ def remove(tx: Transaction, name: str) -> None:
     one = find(tx.conn, name)
     if one is None:
         raise NotFoundError(f"no agent or person {name[:70]!r}")
-    tx.announce("participant_removed", participant_id=one.id)
     access.revoke_all_of(tx, participant_id=one.id)
     queries.update_participant(tx.conn, one.id, {"removed_ms": tx.now_ms})
+    tx.announce("participant_removed", participant_id=one.id)
     tx.announce("participant_changed", participant_id=one.id)
 
 

@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from bus.access import service as access
 from bus.clock import to_text
-from bus.directory import nodes
-from bus.errors import DrainingError, InvalidRequestError, TooManyStreamsError
+from bus.errors import BusError, DrainingError, InvalidRequestError, TooManyStreamsError
 from bus.live.audience import audience_of
 from bus.live.presence import Link
 from bus.live.sse import FIRST, KEEPALIVE, frame
+from bus.logs import log
 from bus.serving.drain import DRAIN
 from bus.store.log import Bounds, Row, read_after, read_bounds
 from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
 from bus.web.calls import Calls
-from bus.web.logs import log
 from bus.web.runtime import Runtime, runtime
 
 if TYPE_CHECKING:
@@ -38,6 +36,7 @@ PAGE = 500
 WRITE_TIMEOUT_S = 10
 UNACKED_MS = 30_000
 MAX_INSTANCE = 64
+GOOD = "token_is_good"
 
 
 @dataclass
@@ -149,6 +148,7 @@ def open_stream(run: Runtime, principal: Principal, instance: str, start: Start)
         except BaseException:
             listening.__exit__(None, None, None)
             raise
+    note_node(run, principal, link)
     run.streams[principal.id] += 1
     lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
     until_s = run.clock.monotonic_s() + lifetime_s
@@ -173,11 +173,16 @@ def open_stream(run: Runtime, principal: Principal, instance: str, start: Start)
 def close_link(reader: Reader) -> None:
     """Have a node be offline when its watcher's stream has ended."""
     node_id = reader.principal.node_id
-    if reader.link is None or node_id is None:
-        return
-    reader.run.presence.close(node_id, reader.link)
-    if not reader.run.drain.begun:
-        reader.run.store.write(lambda tx: nodes.mark_seen(tx, node_id))
+    if reader.link is not None and node_id is not None:
+        reader.run.presence.close(node_id, reader.link)
+        note_node(reader.run, reader.principal, reader.link)
+
+
+def note_node(run: Runtime, principal: Principal, link: Link | None) -> None:
+    """Keep that a node's watcher was here just now; a fault of the disk must not end a stream."""
+    if link is not None:
+        with suppress(BusError):
+            run.store.write(lambda tx: tx.announce("node_seen", node_id=principal.node_id))
 
 
 def begin(reader: Reader, start: Start) -> Iterator[bytes]:
@@ -251,6 +256,7 @@ def why_end(reader: Reader) -> str:
         return "lifetime"
     if principal.token_id:
         with run.store.read() as conn:
-            if not access.is_good(conn, principal.token_id):
+            good = [call(conn, principal.token_id) for call in run.store.hooks.called(GOOD)]
+            if not all(good):
                 return "revoked"
     return ""

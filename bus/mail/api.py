@@ -8,9 +8,7 @@ import msgspec
 from flask import Response, request
 
 from bus.clock import to_text
-from bus.directory import service as directory
 from bus.errors import (
-    BusError,
     EndedError,
     FencedError,
     InvalidRequestError,
@@ -135,13 +133,6 @@ def send(principal: Principal) -> tuple[dict[str, Any], int]:
     return answer, 202
 
 
-def reader_of(principal: Principal) -> render.Reader:
-    """Find how the reader's commands reach the bus."""
-    with runtime().store.read() as conn:
-        reach = directory.reach(conn, principal.participant_id or 0, runtime().config)
-    return render.Reader(principal.name, reach.url, reach.header_path)
-
-
 def wait_for_mail(principal: Principal, seconds: int) -> bool:
     """Wait until something is readable, at most so long; says whether something is."""
     run, me = runtime(), principal.participant_id or 0
@@ -192,7 +183,8 @@ def headers(principal: Principal, limit: int) -> dict[str, Any]:
 
 def show_page(principal: Principal, page: service.Page) -> dict[str, Any] | Response:
     """Show leased items as the reader wants them: text for a model, or JSON."""
-    reader = reader_of(principal)
+    with runtime().store.read() as conn:
+        reader = service.reader_of(conn, principal, runtime().config)
     mark = f"wakebus {runtime().ids.secret(MARK_CHARS)}"
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
         text = render.to_text_page(page.items, page.more, reader, mark)
@@ -289,27 +281,7 @@ def reply(principal: Principal, handle: str) -> tuple[dict[str, Any], int]:
 def trace(principal: Principal, message_id: str) -> dict[str, Any]:
     run = runtime()
     with run.store.read() as conn:
-        shown = service.trace(conn, principal, message_id)
-        for delivery in shown["deliveries"]:
-            if delivery["state"] == "queued" and not delivery["reason"]:
-                delivery["reason"] = offline_reason(conn, delivery["to"])
-    return shown
-
-
-def offline_reason(conn: Any, name: str) -> str:
-    """Say why a queued delivery waits where its recipient's node is not there."""
-    run = runtime()
-    try:
-        agent = directory.find(conn, name)
-    except BusError:
-        return ""
-    if agent is None or agent.kind != "named":
-        return ""
-    if agent.paused:
-        return "waiting: the agent is paused"
-    if agent.node_id is None:
-        return "waiting: the agent has no node"
-    return "" if run.presence.is_online(agent.node_id) else "waiting: its node is offline"
+        return service.trace(conn, principal, message_id, run.presence.is_online)
 
 
 @calls.add("GET", "/api/messages", who=WRITERS, summary="The last messages with another")

@@ -109,6 +109,13 @@ def requeue(tx: Transaction, row: sa.Row[Any], reason: str, *, counted: bool) ->
 def end(tx: Transaction, row: sa.Row[Any], state: str, reason: str) -> str:
     """End a delivery without an ack, and tell its sender by a message that wakes."""
     ended = move(tx, row, state, reason, lease_until_ms=None)
+    tx.record(
+        "delivery_failed",
+        message=row.message_id,
+        to=row.to_name,
+        state=state,
+        attempts=row.attempt,
+    )
     tx.announce("delivery_failed", row=ended)
     tx.announce("mail_settled", participant_id=row.recipient_id)
     return state

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bus.directory import service as directory
 from bus.mail import queries
 from bus.mail.model import Draft
+from bus.mail.moves import end
 from bus.mail.sending import Context, deliver, write_message
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def write(tx: Transaction, row: sa.Row[Any], kind: str, body: str, *, wake: bool
 def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> None:
     """Deliver what the bus wrote; a full inbox takes it all the same, it must not be lost."""
     recipient = directory.get(tx.conn, participant_id)
+    if recipient.removed:
+        return
     message_id = write_message(tx, draft, context, sender_id=None, trust="system")
     deliver(tx, message_id, draft, recipient, "")
 
@@ -65,6 +68,12 @@ def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]
     draft = Draft(to=(), body=body, type="GUARD", reply_expected=False, wake=False)
     for person in directory.people_who_see(tx.conn, pair):
         write_to(tx, draft, Context(tx.ids.new("t", tx.now_ms), 0, ("wakebus",)), person.id)
+
+
+def on_removed(tx: Transaction, participant_id: int) -> None:
+    """Hear that an agent or a person was removed: what was for it ends, and its senders know."""
+    for row in queries.open_of(tx.conn, participant_id):
+        end(tx, row, "dead", f"{row.to_name} was removed from the bus")
 
 
 def on_failed(tx: Transaction, row: sa.Row[Any]) -> None:

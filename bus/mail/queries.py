@@ -93,6 +93,12 @@ def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
     return conn.execute(FULL.where(_open_of(recipient_id, ("read",)))).all()
 
 
+def open_of(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
+    """Read all of a recipient's deliveries that have not ended, held ones too."""
+    here = sa.and_(deliveries.c.recipient_id == recipient_id, deliveries.c.ended_ms.is_(None))
+    return conn.execute(FULL.where(here).order_by(deliveries.c.id)).all()
+
+
 def count_open(conn: sa.Connection, recipient_id: int) -> int:
     query = sa.select(sa.func.count()).where(
         deliveries.c.recipient_id == recipient_id, deliveries.c.ended_ms.is_(None)

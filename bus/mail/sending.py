@@ -139,6 +139,11 @@ def check_recipient(tx: Transaction, recipient: Participant, draft: Draft) -> No
         raise TypeNotTakenError(
             f"{recipient.name} does not take {draft.type}; it takes {', '.join(takes)}"
         )
+    check_room(tx, recipient)
+
+
+def check_room(tx: Transaction, recipient: Participant) -> None:
+    """Refuse what would not fit into an inbox."""
     if queries.count_open(tx.conn, recipient.id) >= tx.config.max_inbox:
         raise InboxFullError(
             f"{recipient.name} has {tx.config.max_inbox} open messages; nothing was taken",
@@ -218,6 +223,17 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
             "deliver_ms": draft.deliver_ms,
             "expires_ms": draft.expires_ms,
         },
+    )
+    tx.record(
+        "message_accepted",
+        message=message_id,
+        thread=context.thread,
+        hops=context.hops,
+        sender=context.path[-1],
+        to=",".join(draft.to),
+        type=draft.type,
+        bytes=len(draft.body.encode()),
+        answers=draft.in_reply_to or "",
     )
     return message_id
 

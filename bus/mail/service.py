@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bus.directory import service as directory
 from bus.mail import notes, queries, tracing
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
+from bus.mail.render import Reader
 from bus.mail.sending import Key, hash_request, release_thread, send
 from bus.mail.settling import ack, extend, release, reply
 from bus.mail.tracing import history, trace
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.access.model import Principal
+    from bus.config import Config
     from bus.store.transaction import Hooks
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "history",
     "prune",
     "read_inbox",
+    "reader_of",
     "register",
     "release",
     "release_thread",
@@ -44,10 +48,17 @@ first_due = queries.first_due
 
 
 def register(hooks: Hooks) -> None:
-    """Hear of failed deliveries and held threads; tell a new stream what is pending."""
+    """Hear of failed deliveries, held threads and removals; tell a stream what is pending."""
     hooks.on("delivery_failed", notes.on_failed)
     hooks.on("thread_held", notes.tell_people)
+    hooks.on("participant_removed", notes.on_removed)
     hooks.on("pending_events", pending_events)
+
+
+def reader_of(conn: sa.Connection, principal: Principal, config: Config) -> Reader:
+    """Find how the reader's own commands reach the bus."""
+    reach = directory.reach(conn, principal.participant_id or 0, config)
+    return Reader(principal.name, reach.url, reach.header_path)
 
 
 def headers(conn: sa.Connection, participant_id: int, limit: int) -> list[Any]:

@@ -13,7 +13,7 @@ from bus.guard import service as guard
 from bus.mail import queries
 from bus.mail.moves import end, move, requeue
 from bus.mail.rules import read_handle
-from bus.mail.sending import Context, deliver, find_context, write_message
+from bus.mail.sending import Context, check_room, deliver, find_context, write_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +119,8 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
     answer: dict[str, Any] = {"acked": acks}
     if unless_replied and row.replied_ms is not None:
         answer |= {"status": "skipped", "reason": "it has replied itself"}
+    elif acks and directory.get(tx.conn, row.sender_id).removed:
+        answer |= {"status": "skipped", "reason": f"{row.from_name} was removed from the bus"}
     else:
         answer |= send_reply(tx, principal, row, draft)
     if acked:
@@ -147,6 +149,11 @@ def send_reply(
     if known:
         return {"status": "accepted", "id": known, "deduplicated": True}
     sender = directory.get(tx.conn, row.sender_id)
+    if sender.removed:
+        raise NoReplyAddressError(f"{sender.name} was removed from the bus; ack is enough")
+    if row.replied_ms is not None:
+        # The first answer to what it sent always has room; any further one is mail like any.
+        check_room(tx, sender)
     draft = replace(draft, to=(sender.name,), in_reply_to=row.message_id)
     context: Context = find_context(tx, principal, draft, [sender])
     message_id = write_message(

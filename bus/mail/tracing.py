@@ -14,13 +14,23 @@ from bus.mail import queries
 from bus.mail.model import PRIORITIES, SYSTEM
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import sqlalchemy as sa
 
     from bus.access.model import Principal
 
 
-def trace(conn: sa.Connection, principal: Principal, message_id: str) -> dict[str, Any]:
-    """Show a message and the ladder of each delivery that the reader may see."""
+def trace(
+    conn: sa.Connection,
+    principal: Principal,
+    message_id: str,
+    is_online: Callable[[int], bool] = lambda _node_id: True,
+) -> dict[str, Any]:
+    """Show a message and the ladder of each delivery that the reader may see.
+
+    `is_online` says of a node whether its watcher is there now.
+    """
     rows = queries.of_message(conn, message_id)
     mine = [row for row in rows if sees(conn, principal, row)]
     if not mine:
@@ -37,7 +47,7 @@ def trace(conn: sa.Connection, principal: Principal, message_id: str) -> dict[st
         "priority": PRIORITIES[first.priority],
         "in_reply_to": first.in_reply_to,
         "sent_at": to_text(first.created_ms),
-        "deliveries": [show_delivery(conn, row) for row in mine],
+        "deliveries": [show_delivery(conn, row, is_online) for row in mine],
     }
     me = principal.participant_id
     if me is not None and any(me in {row.sender_id, row.recipient_id} for row in mine):
@@ -61,14 +71,19 @@ def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:
     return all(may_see(principal.compartments, compartments_of(conn, who)) for who in ends)
 
 
-def show_delivery(conn: sa.Connection, row: sa.Row[Any]) -> dict[str, Any]:
+def show_delivery(
+    conn: sa.Connection, row: sa.Row[Any], is_online: Callable[[int], bool]
+) -> dict[str, Any]:
     """Show one delivery with its rungs, oldest first."""
     replies = queries.replies_to(conn, row.message_id)
+    waits = ""
+    if row.state == "queued":
+        waits = directory.why_unreached(conn, row.recipient_id, is_online)
     shown = {
         "to": row.to_name,
         "state": row.state,
         "seen": bool(row.seen),
-        "reason": row.reason,
+        "reason": waits or row.reason,
         "attempt": row.attempt,
         "failed_attempts": row.failed_attempts,
         "ended": row.ended_ms is not None,

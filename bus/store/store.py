@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bus.clock import Clock
     from bus.config import Config
     from bus.ids import Ids
-    from bus.store.transaction import Transaction
+    from bus.store.transaction import Fact, Transaction
 
 T = TypeVar("T")
 
@@ -26,13 +26,19 @@ class Store:
     """One database: its writer, its readers, its hooks."""
 
     def __init__(
-        self, config: Config, clock: Clock, ids: Ids, look_again: Callable[[set[str]], None]
+        self,
+        config: Config,
+        clock: Clock,
+        ids: Ids,
+        look_again: Callable[[set[str]], None],
+        tell: Callable[[list[Fact]], None] = lambda _facts: None,
     ) -> None:
         """Open the database that `config` names; it must be migrated already."""
         self.config, self.clock, self.ids = config, clock, ids
         self.hooks = Hooks()
         self._readers = open_reader(config)
-        self.writer = Writer(open_writer(config), Tools(clock, ids, config, self.hooks), look_again)
+        tools = Tools(clock, ids, config, self.hooks)
+        self.writer = Writer(open_writer(config), tools, look_again, tell)
 
     def write(self, operation: Callable[[Transaction], T], who: str = "") -> T:
         """Run an operation in a transaction of the one writer; it is on disk at return."""

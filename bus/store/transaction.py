@@ -39,6 +39,10 @@ def token_topic(token_id: str) -> str:
     return f"token {token_id}"
 
 
+Fact = tuple[str, dict[str, Any]]
+"""What a line of the log says: an action, and what is known of it."""
+
+
 class Hooks:
     """Who is called when something happens, registered once in `bus.app`."""
 
@@ -64,6 +68,11 @@ class Transaction:
     config: Config
     hooks: Hooks
     topics: set[str] = field(default_factory=set)
+    facts: list[Fact] = field(default_factory=list)
+
+    def record(self, action: str, **facts: Any) -> None:
+        """Have a line of the log written after COMMIT; never a body or a token."""
+        self.facts.append((action, facts))
 
     def look_again(self, *topics: str) -> None:
         """Have the listeners of these topics look again after COMMIT."""

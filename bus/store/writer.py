@@ -17,7 +17,7 @@ from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bus.errors import BusError, StorageBusyError, StorageFailedError, WriterShareError
-from bus.store.transaction import Hooks, Transaction
+from bus.store.transaction import Fact, Hooks, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ class Job(Generic[T]):
     value: T | None = None
     error: BaseException | None = None
     topics: set[str] = field(default_factory=set)
+    facts: list[Fact] = field(default_factory=list)
 
 
 @dataclass
@@ -59,10 +60,18 @@ class Writer:
     """The queue in front of the one write connection."""
 
     def __init__(
-        self, engine: sa.Engine, tools: Tools, look_again: Callable[[set[str]], None]
+        self,
+        engine: sa.Engine,
+        tools: Tools,
+        look_again: Callable[[set[str]], None],
+        tell: Callable[[list[Fact]], None],
     ) -> None:
-        """Use `look_again` for the topics of each group, in the hub's thread, after COMMIT."""
-        self._engine, self._tools, self._look_again = engine, tools, look_again
+        """Use both in the hub's thread, after COMMIT.
+
+        `look_again` gets the topics of each group, `tell` what its operations recorded.
+        """
+        self._engine, self._tools = engine, tools
+        self._look_again, self._tell = look_again, tell
         self._waiting: deque[Job[Any]] = deque()
         self._by_principal: Counter[str] = Counter()
         self._more = Event()
@@ -115,18 +124,21 @@ class Writer:
         self.commits += 1
         self.operations += len(group)
         topics: set[str] = set()
+        facts: list[Fact] = []
         for job in group:
             self._by_principal[job.who] -= 1
             if not self._by_principal[job.who]:
                 del self._by_principal[job.who]
             if job.error is None:
                 topics |= job.topics
+                facts += job.facts
         self._look_again(topics)
         for job in group:
             if job.error is None:
                 job.done.set(job.value)
             else:
                 job.done.set_exception(job.error)
+        self._tell(facts)
 
     def _commit(self, group: list[Job[Any]]) -> None:
         try:
@@ -149,7 +161,7 @@ class Writer:
             conn.exec_driver_sql("ROLLBACK TO job")
             job.error = storage_error(error)
         conn.exec_driver_sql("RELEASE job")
-        job.topics = tx.topics
+        job.topics, job.facts = tx.topics, tx.facts
 
 
 def storage_error(error: BaseException) -> BaseException:

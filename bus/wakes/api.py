@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from flask import request
 
-from bus.directory import service as directory
 from bus.errors import InvalidRequestError
-from bus.wakes import queries, service
+from bus.wakes import service
 from bus.web.calls import Calls
 from bus.web.request import int_arg, read_json
 from bus.web.runtime import runtime
@@ -35,24 +34,12 @@ class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     "GET", "/api/wakes", who=("node", "agent", "person", "admin"), summary="Wakes and their ends"
 )
 def wakes(principal: Principal) -> dict[str, Any]:
-    only_open = request.args.get("state", "open") == "open"
-    limit = int_arg("limit", 50, 1, 500)
+    state, limit = request.args.get("state", "open"), int_arg("limit", 50, 1, 500)
+    if state not in {"open", "all"}:
+        raise InvalidRequestError("'state' is open or all")
+    agent, only_open = request.args.get("agent"), state == "open"
     with runtime().store.read() as conn:
-        if principal.node_id is not None:
-            rows = queries_of_node(conn, principal.node_id)
-        else:
-            visible = directory.visible(conn, principal)
-            if principal.kind == "agent":
-                visible = [one for one in visible if one.id == principal.participant_id]
-            name = request.args.get("agent")
-            ids = [one.id for one in visible if name in {None, one.name}]
-            rows = list(queries.recent(conn, ids, limit, only_open=only_open))
-        return {"wakes": [service.show(conn, row) for row in rows]}
-
-
-def queries_of_node(conn: Any, node_id: int) -> list[Any]:
-    """List what a watcher must find again after it was away."""
-    return list(queries.open_of_node(conn, node_id))
+        return {"wakes": service.list_wakes(conn, principal, agent, limit, only_open=only_open)}
 
 
 @calls.add(

@@ -5,10 +5,13 @@ It asks the database for the nearest deadline, waits for that or for a change, a
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import gevent
 
+from bus.errors import BusError
+from bus.logs import log
 from bus.mail import service as mail
 from bus.store.log import trim
 from bus.store.transaction import KEEPER
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 LONGEST_S = 30.0
 """The longest sleep: a wall clock that was set forward is noticed after this."""
 RETENTION_S = 60.0
+AGAIN_S = 5.0
+"""The pause after a failure of the database."""
 TRIM_BATCH = 1000
 
 
@@ -54,9 +59,15 @@ class Keeper:
         with self._hub.listen({KEEPER}) as listener:
             while True:
                 listener.clear()
-                self.do_all_due()
-                self._clean_sometimes()
-                listener.wait(self._pause_s())
+                try:
+                    self.do_all_due()
+                    self._clean_sometimes()
+                    pause_s = self._pause_s()
+                except BusError as error:
+                    # A disk that fails now may work again: what is due stays due.
+                    log("keeper_failed", logging.ERROR, code=error.code, detail=error.detail)
+                    pause_s = AGAIN_S
+                listener.wait(pause_s)
 
     def do_all_due(self) -> None:
         """Do all that is due now, a batch a transaction, so that senders get their turn."""

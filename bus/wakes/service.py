@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BATCH = 200
 SPEEDS = 50
+MAX_REASON = 300
 UNSTARTED = ("paused", "asked", "received")
 UNTAKEN = ("paused", "asked")
 """Nobody has it yet, so a read or an ack cannot be its doing: with nothing left it is closed."""
@@ -79,7 +80,13 @@ def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
     queries.update(tx.conn, wake.id, {"state": "asked", "asked_ms": since, "due_ms": due})
     data = show(tx.conn, find(tx, wake.id))
     append(tx, "wake", data, Concerns(node_id=wake.node_id))
+    record(tx, "wake_asked", wake, attempt=wake.attempt, pending=data["pending"]["total"])
     tx.look_again(KEEPER)
+
+
+def record(tx: Transaction, action: str, wake: sa.Row[Any], **facts: Any) -> None:
+    """Have the log tell of a wake."""
+    tx.record(action, wake=wake.id, agent=wake.to_agent, generation=wake.generation, **facts)
 
 
 def find(tx: Transaction, wake_id: str) -> sa.Row[Any]:
@@ -119,6 +126,23 @@ def show(conn: sa.Connection, wake: sa.Row[Any]) -> dict[str, Any]:
         "reason": wake.reason,
         **times,
     }
+
+
+def list_wakes(
+    conn: sa.Connection, principal: Principal, name: str | None, limit: int, *, only_open: bool
+) -> list[dict[str, Any]]:
+    """List wakes: a node's open ones, which its watcher must find again; or what one may see."""
+    if principal.node_id is not None:
+        rows = queries.open_of_node(conn, principal.node_id)
+    else:
+        mine = principal.participant_id if principal.kind == "agent" else None
+        ids = [
+            one.id
+            for one in directory.visible(conn, principal)
+            if name in {None, one.name} and mine in {None, one.id}
+        ]
+        rows = queries.recent(conn, ids, limit, only_open=only_open)
+    return [show(conn, row) for row in rows]
 
 
 def report(
@@ -208,6 +232,7 @@ def begin_turn(
         "due_ms": tx.now_ms + silence_s * 1000,
     }
     queries.update(tx.conn, wake.id, changes)
+    record(tx, "wake_begun", wake, state=state, method=changes["method"], turn=turn_id or "")
     tx.look_again(KEEPER)
 
 
@@ -283,6 +308,7 @@ def close(  # noqa: PLR0913 - how a wake ends has that many facts
     if queries.open_of(tx.conn, wake.participant_id) is None:
         return
     queries.update(tx.conn, wake.id, values)
+    record(tx, "wake_closed", wake, result=result, failed=failed, reason=reason[:MAX_REASON])
     agent = queries.agent(tx.conn, wake.participant_id)
     queries.set_failures(tx.conn, wake.participant_id, agent.wake_failures + 1 if failed else 0)
     counts = failed if counted is None else counted

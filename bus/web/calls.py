@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request
 
 from bus.access import service as access
 from bus.errors import BodyTooLargeError, ForbiddenError
-from bus.web.logs import log
+from bus.logs import log
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -104,5 +104,6 @@ def note_answer(response: Response) -> Response:
             status=response.status_code,
             principal=principal.name if principal else "",
             request=g.get("request_id", ""),
+            code=g.get("problem", ""),
         )
     return response

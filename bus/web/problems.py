@@ -11,12 +11,12 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from bus import errors
-from bus.web.logs import log
+from bus.logs import log
+from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = "https://wakebus.example/docs/reference/errors.md"
 STATUS: dict[str, int] = {
     "internal": 500,
     "invalid_request": 400,
@@ -69,8 +69,9 @@ def all_errors() -> Iterator[type[errors.BusError]]:
 def problem(error: errors.BusError) -> Response:
     """Make the answer of an error."""
     status = STATUS[error.code]
+    g.problem = error.code
     body = {
-        "type": f"{DOCS}#{error.code}",
+        "type": f"{runtime().config.url}/errors/{error.code}",
         "title": error.title,
         "status": status,
         "detail": error.detail,

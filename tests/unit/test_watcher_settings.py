@@ -23,7 +23,7 @@ def agent(**settings):
 
 def test_an_agent_without_settings_has_the_defaults():
     beta = agent()
-    assert (beta.name, beta.method, beta.limit_s, beta.retries) == ("beta", "auto", 600, 0)
+    assert (beta.name, beta.method, beta.limit_s, beta.retries) == ("beta", "auto", 300, 0)
     assert beta.argv == ()
 
 

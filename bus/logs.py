@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 logger = logging.getLogger("bus")
@@ -20,6 +23,12 @@ def log(action: str, level: int = logging.INFO, **facts: Any) -> None:
     if logger.isEnabledFor(level):
         shown = " ".join(f"{key}={show(value)}" for key, value in facts.items())
         logger.log(level, "%s", f"action={action} {shown}".rstrip())
+
+
+def log_all(facts: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Write a line for each of what was recorded."""
+    for action, known in facts:
+        log(action, **known)
 
 
 def show(value: object) -> str:

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from watcher import __version__, daemon, enrol, log, settingsfile
+from watcher import __version__, daemon, enrol, log, settingsfile, skill
 from watcher.bus import AWAY, BusError
 from watcher.clock import SystemClock
 from watcher.methods import Methods
@@ -76,6 +76,8 @@ def _make_parser() -> argparse.ArgumentParser:
     changing.add_argument(
         "changes", nargs="+", metavar="key=value", help="an empty value takes the key away"
     )
+    teaching = add("skill", _skill, "print the OpenClaw skill that teaches an agent the bus")
+    teaching.add_argument("agent")
     add("version", _version, "show the version")
     return parser
 
@@ -147,6 +149,16 @@ def _set(options: argparse.Namespace, folder: Folder) -> int:
     settings = settingsfile.change_agent(folder, options.agent, options.changes)
     method, why = Methods(settings, SystemClock()).choose(settings.agents[options.agent])
     _say(f"{options.agent}: {method} ({why}). Restart the watcher to apply it.")
+    return OK
+
+
+def _skill(options: argparse.Namespace, folder: Folder) -> int:
+    settings = settingsfile.load(folder)
+    if options.agent not in settings.agents:
+        known = ", ".join(settings.agents) or "none"
+        raise SettingsError(f"no agent {options.agent} here; this node has: {known}")
+    where = settingsfile.write_for_shell(folder, os.environ)
+    sys.stdout.write(skill.render(options.agent, settings.url, where))
     return OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,15 @@ def play():
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """Take back what a command did to the log: its stream ends with its test."""
+    yield
+    logger = logging.getLogger("watcher")
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 @pytest.fixture

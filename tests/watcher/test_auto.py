@@ -9,7 +9,7 @@ import pytest
 from watcher.methods import auto as auto_module
 from watcher.methods.auto import Auto
 from watcher.methods.base import Outcome, Probe, Wake
-from watcher.settings import AgentSettings, Folder, Settings
+from watcher.settings import AgentSettings
 
 ALPHA = AgentSettings("alpha")
 WAKE = Wake("w_1", 1, "alpha", "alpha", "agent:alpha:main", "mail", 1, 0)
@@ -45,8 +45,8 @@ def second():
 
 
 @pytest.fixture
-def auto(best, second, tmp_path):
-    return Auto(Settings(Folder(tmp_path), "http://bus", "n1"), [best, second])
+def auto(best, second):
+    return Auto([best, second])
 
 
 def run(auto):

@@ -40,12 +40,6 @@ def _make_command(settings: Settings, _clock: Clock) -> Method:
     return Command(settings)
 
 
-def _make_auto(settings: Settings, clock: Clock) -> Method:
-    from watcher.methods.auto import Auto  # noqa: PLC0415 - see the module's docstring
-
-    return Auto(settings, [build(name, settings, clock) for name in OPENCLAW_METHODS])
-
-
 def _make_program(settings: Settings, clock: Clock) -> Method:
     from watcher.methods.program import Program  # noqa: PLC0415 - see the module's docstring
 
@@ -63,18 +57,12 @@ def _make_webhook(settings: Settings, clock: Clock) -> Method:
 
 
 METHODS: dict[str, Callable[[Settings, Clock], Method]] = {
-    "auto": _make_auto,
     "gateway": _make_gateway,
     "hook": _make_hook,
     "command": _make_command,
     "program": _make_program,
     "webhook": _make_webhook,
 }
-
-
-def build(name: str, settings: Settings, clock: Clock) -> Method:
-    """Make a method by its name."""
-    return METHODS[name](settings, clock)
 
 
 class Methods:
@@ -90,9 +78,20 @@ class Methods:
         """Give the method that the agent's settings name, or mean."""
         name = name_meant(agent)
         with self._lock:
-            if name not in self._made:
-                self._made[name] = build(name, self._settings, self._clock)
-            return self._made[name]
+            return self._get(name)
+
+    def _get(self, name: str) -> Method:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Method:
+        if name != "auto":
+            return METHODS[name](self._settings, self._clock)
+        from watcher.methods.auto import Auto  # noqa: PLC0415 - see the module's docstring
+
+        # Its candidates are the ones that agents who name a method get: one gateway, one link.
+        return Auto([self._get(candidate) for candidate in OPENCLAW_METHODS])
 
     def choose(self, agent: AgentSettings) -> tuple[str, str]:
         """Give the name of the method that would start the agent's turn now, and why that one."""

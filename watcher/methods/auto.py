@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from watcher.methods.base import Method, Report, Wake
-    from watcher.settings import AgentSettings, Settings
+    from watcher.settings import AgentSettings
 
 SECOND_BEST_S = 60.0  # then the better ways get another chance
 
@@ -40,9 +40,8 @@ class Auto:
 
     name = "auto"
 
-    def __init__(self, settings: Settings, candidates: Sequence[Method]) -> None:
+    def __init__(self, candidates: Sequence[Method]) -> None:
         """Take the candidates, best first."""
-        del settings
         self._candidates = tuple(candidates)
         self._choices: dict[str, _Choice] = {}
         self._lock = threading.Lock()

@@ -74,7 +74,7 @@ class Webhook:
         if not agent.url:
             raise WebhookError("no url is set")
         try:
-            target = address.parse(agent.url.partition("?")[0])
+            target = address.parse(agent.url.partition("?")[0], self._settings.ca_file)
         except address.AddressError as error:
             raise WebhookError(str(error)) from error
         if not {target.host, f"{target.host}:{target.port}"} & set(self._allowed_hosts):

@@ -24,7 +24,7 @@ from bus.store.store import Store
 from bus.wakes import api as wakes_api
 from bus.wakes import service as wakes
 from bus.wakes.keeper import Keeper
-from bus.web import calls, explain, health, openapi, problems
+from bus.web import calls, health, openapi, problems
 from bus.web.limits import Limits
 from bus.web.metrics import Metrics
 from bus.web.runtime import Runtime
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 REQUEST_CHARS = 10
-ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi, explain)
+ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi)
 
 
 def create_app(

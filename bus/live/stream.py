@@ -161,6 +161,10 @@ def open_stream(run: Runtime, principal: Principal, instance: str, start: Start)
             yield FIRST
             yield from begin(reader, start)
             yield from follow(reader)
+        except BusError as error:
+            # Named so because browsers keep `error` for their own.
+            told = {"to_agent": None, "code": error.code, "detail": error.detail}
+            yield frame("bus-error", told)
         finally:
             listening.__exit__(None, None, None)
             run.streams[principal.id] -= 1

@@ -10,6 +10,7 @@ from flask import current_app
 
 from bus import __version__
 from bus.web.calls import Call, Calls
+from bus.web.problems import describe_errors
 
 calls = Calls("openapi")
 PART = re.compile(r"<(\w+)>")
@@ -35,6 +36,7 @@ def describe(table: list[Call]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "wakebus", "version": __version__},
         "paths": paths,
+        "x-errors": describe_errors(),
         "components": {
             "schemas": parts,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
@@ -66,12 +66,25 @@ def all_errors() -> Iterator[type[errors.BusError]]:
     yield from errors.BusError.__subclasses__()
 
 
+def describe_errors() -> dict[str, Any]:
+    """Say of every code what it means, for `/openapi.json`; an error's `type` points there."""
+    return {
+        error.code: {
+            "title": error.title,
+            "status": STATUS[error.code],
+            "meaning": " ".join((error.__doc__ or "").split()),
+            "retryable": error.retryable,
+        }
+        for error in all_errors()
+    }
+
+
 def problem(error: errors.BusError) -> Response:
     """Make the answer of an error."""
     status = STATUS[error.code]
     g.problem = error.code
     body = {
-        "type": f"{runtime().config.url}/errors/{error.code}",
+        "type": f"{runtime().config.url}/openapi.json#/x-errors/{error.code}",
         "title": error.title,
         "status": status,
         "detail": error.detail,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import urllib.request
@@ -18,8 +19,12 @@ def person(bus, name="boss"):
 def test_an_error_points_to_a_page_that_explains_it(bus):
     status, problem = bus.call("wb_agent_none", "GET", "/api/inbox")
     assert (status, problem["code"]) == (401, "unauthorized")
-    with urllib.request.urlopen(problem["type"], timeout=10) as page:
-        assert b"A token is needed" in page.read()
+    page, _, pointer = problem["type"].partition("#")
+    with urllib.request.urlopen(page, timeout=10) as answer:
+        found = json.load(answer)
+    for part in pointer.split("/")[1:]:
+        found = found[part]
+    assert "A token is needed" in found["meaning"]
 
 
 def test_mail_for_a_node_that_was_never_there_says_so(bus):

@@ -7,6 +7,7 @@ file named by `X_FILE` where that is set.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -300,6 +301,14 @@ def is_plain_url(url: str) -> bool:
         )
         is not None
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host means this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def explain(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:

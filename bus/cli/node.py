@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import harmless, local_time, say, table
 from bus.cli.words import NAMES
+from bus.config import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +81,9 @@ def show_code(answer: Mapping[str, Any]) -> None:
     say(f"On the machine that is to be {name}, until {until}, once:")
     say(f"  {harmless(answer['enrol'])}")
     say("  bus-watcher run")
+    if is_loopback(urlsplit(str(answer["enrol"]).split()[2]).hostname or ""):
+        say("That address is of the bus's own machine. For another machine: --address URL with")
+        say(f"`bus node add`, or BUS_PUBLIC_URL for the bus, and then: bus node code {name}")
 
 
 @command.command("rename")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 READY_WITHIN_S = 30.0
-DEFAULT_PORT = 8091
+DEFAULT_URL = "http://127.0.0.1:8091"
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -159,7 +159,7 @@ def exports(config: Config, url: str) -> str:
     lines = []
     if os.environ.get("BUS_DATA_DIR"):
         lines.append(f"\n  export BUS_DATA_DIR={shlex.quote(str(config.data_dir))}")
-    if config.port != DEFAULT_PORT:
+    if url != DEFAULT_URL:
         lines.append(f"\n  export BUS_URL={url}")
     return "".join(lines)
 

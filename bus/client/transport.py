@@ -5,11 +5,12 @@ It knows no call of the API; `bus.client.calls` has them.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+
+from bus.config import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,14 +151,6 @@ def make_session(url: str) -> Session:
     session = requests.Session()
     session.trust_env = not is_loopback(urlsplit(url).hostname or "")
     return session
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host name means this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def present(params: Mapping[str, Any] | None) -> dict[str, Any]:

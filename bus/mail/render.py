@@ -47,7 +47,8 @@ def curl(reader: Reader, path: str, *options: str) -> str:
 
 def commands(item: Item, reader: Reader) -> dict[str, str]:
     """Write the exact commands for one item."""
-    handle = f"""--json '{{"handle":"{item.handle}"}}'"""
+    # Not --json: curl before 7.82 (Ubuntu 22.04 has 7.81) does not know it.
+    handle = f"""-H Content-Type:application/json -d '{{"handle":"{item.handle}"}}'"""
     return {
         "reply": curl(reader, f"/api/messages/{item.handle}/reply?ack=1", "--data-binary", "@-"),
         "ack": curl(reader, "/api/ack", handle),

@@ -17,7 +17,8 @@ def read_json(shape: Any) -> Any:
     kind = request.mimetype
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaTypeError(
-            f"this call takes application/json, not {kind[:60]} (curl: --json '...')"
+            f"this call takes application/json, not {kind[:60]}; "
+            "curl: -H Content-Type:application/json -d '...'"
         )
     decoder = DECODERS.setdefault(shape, msgspec.json.Decoder(shape))
     try:

@@ -17,6 +17,7 @@ from bus.errors import (
 )
 from bus.mail import render, rules, service
 from bus.mail.model import Draft, Limits
+from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic
 from bus.web.calls import Calls
 from bus.web.request import flag_arg, int_arg, read_json
@@ -137,15 +138,16 @@ def wait_for_mail(principal: Principal, seconds: int) -> bool:
     """Wait until something is readable, at most so long; says whether something is."""
     run, me = runtime(), principal.participant_id or 0
     until_s = run.clock.monotonic_s() + seconds
-    with run.hub.listen({participant_topic(me)}) as listener:
-        while True:
+    with run.hub.listen({participant_topic(me), DRAIN}) as listener:
+        while not run.drain.begun:
             listener.clear()
             with run.store.read() as conn:
                 if service.count_readable(conn, me):
                     return True
             left_s = until_s - run.clock.monotonic_s()
             if left_s <= 0 or not listener.wait(left_s):
-                return False
+                break
+    return False
 
 
 @calls.add("GET", "/api/inbox", who=WRITERS, summary="Read and lease what waits")

@@ -37,7 +37,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         settings: dict[str, Any] = {
             "bind": [f"{host}:{config.port}"],
             "workers": 1,  # who listens is known in memory: a second process would lose wakes
-            "worker_class": "gevent",
+            "worker_class": "bus.serving.worker.Worker",
             "worker_connections": config.max_connections,
             "timeout": 30,  # of a stuck hub, not of a request
             "graceful_timeout": GRACEFUL_S,
@@ -46,7 +46,6 @@ class Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "loglevel": "warning",
             "proc_name": "wakebus",
-            "post_worker_init": watch_for_stop,
             "when_ready": say_ready,
         }
         if config.tls_cert:
@@ -69,20 +68,6 @@ def say_ready(arbiter: Any) -> None:
         port = listener.getsockname()[1]
         arbiter.app._bus_config = replace(config, port=port)  # noqa: SLF001 - likewise
         print(f"wakebus listens on {listener}, data in {config.data_dir}", file=sys.stderr)  # noqa: T201 - a person starts it
-
-
-def watch_for_stop(worker: Any) -> None:
-    """Have the streams end when gunicorn asks the worker to stop; it has no hook for that."""
-    import gevent  # noqa: PLC0415 - the worker has it already
-
-    drain = worker.wsgi.extensions["wakebus"].drain
-
-    def watch() -> None:
-        while worker.alive:
-            gevent.sleep(0.1)
-        drain.begin()
-
-    gevent.spawn(watch)
 
 
 def serve(config: Config) -> NoReturn:

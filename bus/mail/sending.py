@@ -187,7 +187,10 @@ def release_thread(tx: Transaction, thread: str) -> int:
         return 0
     held = [row for row in queries.held_in(tx.conn, thread) if row.reason.startswith("guard")]
     for row in held:
-        make_deliverable(tx, row, "released by a person")
+        if row.deliver_ms is not None and row.deliver_ms > tx.now_ms:
+            move(tx, row, "held", "scheduled")  # released by the guard, and still not due
+        else:
+            make_deliverable(tx, row, "released by a person")
     return len(held)
 
 

@@ -20,13 +20,13 @@ PORT ?= $(or $(BUS_PORT),8091)
 	@$(PIP) -e .
 	@touch $@
 
-.venv/tested: .venv/installed requirements/test.txt
+.venv/tested: .venv/installed
 	@echo "installing what the tests need ..."
-	@$(PIP) -r requirements/test.txt
+	@$(PIP) --group test
 	@touch $@
 
-.venv/linted: .venv/tested requirements/lint.txt
-	@$(PIP) -r requirements/lint.txt
+.venv/linted: .venv/tested
+	@$(PIP) --group lint
 	@touch $@
 
 up: .venv/installed
@@ -34,6 +34,12 @@ up: .venv/installed
 
 test: .venv/tested
 	$(BIN)/python -m pytest -q
+
+test-gevent: .venv/tested
+	$(BIN)/python -m gevent.monkey --module pytest -q tests/rooms tests/unit tests/migration
+
+bench: .venv/tested
+	$(BIN)/python tests/bench/run.py
 
 lint: .venv/linted
 	$(BIN)/ruff check .

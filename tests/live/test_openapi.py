@@ -1,0 +1,33 @@
+"""The API's own description: valid, whole, and open to whoever has no token yet."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+from openapi_spec_validator import validate
+
+
+@pytest.fixture
+def description(bus):
+    with urllib.request.urlopen(f"{bus.url}/openapi.json", timeout=20) as answer:
+        return json.load(answer)
+
+
+def test_the_description_is_valid_openapi(description):
+    validate(description)
+
+
+def test_a_client_made_from_it_knows_each_call_and_its_body(description):
+    send = description["paths"]["/api/send"]["post"]
+    assert send["security"] == [{"token": []}]
+    assert "schema" in send["requestBody"]["content"]["application/json"]
+    assert description["paths"]["/healthz"]["get"]["security"] == []
+    parts = description["paths"]["/api/messages/{handle}/reply"]["post"]["parameters"]
+    assert [part["name"] for part in parts] == ["handle"]
+
+
+def test_each_error_is_explained(description):
+    assert description["x-errors"]["fenced"]["status"] == 409
+    assert description["x-errors"]["inbox_full"]["retryable"] is True

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 calls = Calls("live")
 PAGE = 500
 WRITE_TIMEOUT_S = 10
+MOST_DIGITS = 19
 UNACKED_MS = 30_000
 MAX_INSTANCE = 64
 GOOD = "token_is_good"
@@ -77,7 +78,7 @@ def place(cursor: str, bounds: Bounds) -> tuple[int | None, str]:
     if cursor == "now":
         return bounds.head, ""
     epoch, _, number = cursor.rpartition("-")
-    if not number.isdigit() or not epoch:
+    if not epoch.isalnum() or not number.isdigit() or len(number) > MOST_DIGITS:
         raise InvalidRequestError(f"{cursor!r} is no cursor: EPOCH-SEQ, earliest or now")
     seq = int(number)
     if epoch != bounds.epoch:

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 from flask import request
 
-from bus.errors import InvalidRequestError, UnsupportedMediaTypeError
+from bus.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
+from bus.web.runtime import runtime
 
+MOST_DIGITS = 12
 DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
@@ -22,9 +24,17 @@ def read_json(shape: Any) -> Any:
         )
     decoder = DECODERS.setdefault(shape, msgspec.json.Decoder(shape))
     try:
-        return decoder.decode(request.get_data())
+        return decoder.decode(read_body())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequestError(f"the body is not right: {error}") from error
+
+
+def read_body() -> bytes:
+    """Read the whole body, whether its length was announced or not."""
+    body, most = request.get_data(), runtime().config.max_request_bytes
+    if len(body) > most:
+        raise BodyTooLargeError(f"a request has at most {most} bytes")
+    return body
 
 
 def int_arg(name: str, default: int, low: int, high: int) -> int:
@@ -32,7 +42,8 @@ def int_arg(name: str, default: int, low: int, high: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
+    digits = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    if not digits or not low <= int(text) <= high:
         raise InvalidRequestError(f"{name!r} is a whole number from {low} to {high}")
     return int(text)
 

@@ -1,0 +1,134 @@
+"""Two agents on a real bus, and every reader of its stream that is not ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from listening import Page, Program
+
+if TYPE_CHECKING:
+    from listening import Heard, Reader
+
+PROGRAMS = Path(__file__).parent / "programs"
+LAB = Path(os.environ.get("OPENCLAW_LAB") or Path.home() / ".cache/openclaw-lab")
+LAB_NODE = LAB / "node/node_modules/.bin/node"
+HEARTBEAT_S = "0.05"
+BODY = "žluťoučký kůň\r\n\r\nid: 1-9\u2028data: {}\n🚌"
+
+
+@dataclass
+class Room:
+    """Alice writes, Bob is written to."""
+
+    bus: Any
+    tokens: dict[str, str]
+
+    def send(self, count: int, kind: str = "MESSAGE") -> list[str]:
+        """Send messages to Bob; gives their ids once they are on disk."""
+        batch = [{"to": "bob", "body": BODY, "type": kind}] * count
+        status, answer = self.bus.call(self.tokens["alice"], "POST", "/api/send", batch)
+        assert status == 202, answer
+        return [message["id"] for message in answer["messages"]]
+
+    def be_silent(self, comments: int) -> None:
+        """Let a stream be silent until so many comments were on it."""
+        request = urllib.request.Request(f"{self.bus.url}/api/stream?last_event_id=now")
+        request.add_header("Authorization", f"Bearer {self.tokens['bob']}")
+        with urllib.request.urlopen(request, timeout=30) as stream:
+            seen = (line for line in stream if line == b":\n")
+            for _ in range(comments):
+                next(seen)
+
+
+def is_ready(heard: Heard) -> bool:
+    return "pending" in heard.data
+
+
+@pytest.fixture
+def impatient_bus(bus, monkeypatch):
+    """A bus that comments on a silence long before its 15 s are up."""
+    usual = type(bus).environment.fget
+    impatient = property(lambda self: usual(self) | {"BUS_HEARTBEAT_S": HEARTBEAT_S})
+    monkeypatch.setattr(type(bus), "environment", impatient)
+    bus.stop(signal.SIGKILL)
+    bus.start()
+    return bus
+
+
+@pytest.fixture
+def room(bus):
+    tokens = {}
+    for name in ("alice", "bob"):
+        bus.call(bus.admin, "POST", "/api/agents", {"name": name})
+        asked = {"kind": "agent", "subject": name}
+        tokens[name] = bus.call(bus.admin, "POST", "/api/tokens", asked)[1]["token"]
+    yield Room(bus, tokens)
+    bus.stop(signal.SIGKILL)  # nothing here asks how it ends; a stop in order takes its time
+
+
+@pytest.fixture
+def listen(room):
+    """Start a reader by its name and wait until it listens: `listen("node", "bob")`."""
+    with ExitStack() as ending:
+
+        def start(kind: str, who: str) -> Reader:
+            reader = open_reader(ending, kind, room.bus.url, room.tokens[who])
+            reader.hear_until(is_ready)
+            return reader
+
+        yield start
+
+
+def open_reader(ending: ExitStack, kind: str, url: str, token: str) -> Reader:
+    if kind == "chromium":
+        return open_page(ending, url, token)
+    command = node_command() if kind == "node" else [sys.executable, str(PROGRAMS / kind)]
+    program = Program.start(command, url, token)
+    ending.callback(program.stop)
+    return program
+
+
+def open_page(ending: ExitStack, url: str, token: str) -> Page:
+    playwright = ending.enter_context(sync_playwright())
+    own = playwright.chromium.executable_path
+    found = own if Path(own).exists() else shutil.which("chromium")
+    if found is None:
+        miss("Chromium: apt install chromium, or playwright install chromium")
+    browser = ending.enter_context(playwright.chromium.launch(executable_path=found))
+    context = browser.new_context(extra_http_headers={"Authorization": f"Bearer {token}"})
+    return Page(context.new_page(), url)
+
+
+def node_command() -> list[str]:
+    """Take the lab's Node, which is new enough, or else the machine's."""
+    node = str(LAB_NODE) if LAB_NODE.exists() else shutil.which("node")
+    command = [node or "node", "--experimental-eventsource", "--no-warnings"]
+    if node is None or not knows_event_source(command):
+        miss("a Node with EventSource: 20.18, 22.3 or newer")
+    return [*command, str(PROGRAMS / "with_eventsource.mjs")]
+
+
+def knows_event_source(command: list[str]) -> bool:
+    ask = [*command, "--eval", "process.exit(typeof EventSource === 'function' ? 0 : 1)"]
+    return subprocess.run(ask, check=False, capture_output=True).returncode == 0
+
+
+def miss(what: str) -> None:
+    """A machine of one's own may lack a reader; the one that vouches for a release may not."""
+    if os.environ.get("CI") or os.environ.get("WAKEBUS_LAB"):
+        pytest.fail(f"not found: {what}")
+    pytest.skip(f"not found: {what}")

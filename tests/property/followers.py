@@ -1,0 +1,84 @@
+"""Readers of streams, and a shadow of the log that says what each of them must have seen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from bus.live import stream
+from bus.store.log import read_bounds
+
+if TYPE_CHECKING:
+    from groundtruth import Truth
+
+    from bus.access.model import Principal
+    from bus.store.store import Store
+
+
+@dataclass
+class Shadow:
+    """Every row that the log ever had, kept beside it."""
+
+    rows: list[Any] = field(default_factory=list)
+
+    def follow(self, truth: Truth) -> list[Any]:
+        """Take the new rows in; gives them."""
+        head = self.rows[-1].seq if self.rows else 0
+        new = [row for row in truth.log if row.seq > head]
+        assert [row.seq for row in new] == list(range(head + 1, head + 1 + len(new)))
+        kept = [row.seq for row in truth.log]
+        assert kept == list(range(truth.trimmed + 1, truth.head + 1)), "a hole, or no beginning"
+        self.rows += new
+        assert truth.head == (self.rows[-1].seq if self.rows else 0), "the head went back"
+        return new
+
+
+@dataclass
+class Follower:
+    """One reader with a cursor, which reconnects each time it reads."""
+
+    who: Principal
+    cursor: str
+    since: int = 0
+    seen: list[tuple[int, str, Any]] = field(default_factory=list)
+    gaps: int = 0
+
+    def read(self, store: Store) -> None:
+        """Read to the end, or hear of a gap and begin after it."""
+        with store.read() as conn:
+            bounds = read_bounds(conn)
+        at, lost = stream.place(self.cursor, bounds)
+        if at is None:
+            assert lost
+            assert bounds.oldest > self.place, "a gap where the log is whole"
+            at, self.seen, self.gaps = bounds.head, [], self.gaps + 1
+            self.since = at
+        elif self.cursor in {"earliest", "now"}:
+            self.since = at
+        run: Any = SimpleNamespace(store=store)
+        listener: Any = None
+        reader = stream.Reader(run, self.who, listener, at, bounds.epoch, 0.0)
+        while rows := stream.look(reader):
+            self.seen += [(row.seq, row.kind, row.data) for row in rows]
+        self.cursor = f"{bounds.epoch}-{reader.cursor}"
+
+    @property
+    def place(self) -> int:
+        """Give how far it has come."""
+        return int(self.cursor.rpartition("-")[2]) if "-" in self.cursor else 0
+
+    def concerns(self, row: Any) -> bool:
+        """Say whether a row is for this reader, by the words of the promise."""
+        if self.who.kind == "node":
+            return bool(row.node_id == self.who.node_id)
+        mine = self.who.participant_id in {row.participant_id, row.sender_id}
+        # All three share one compartment: a person sees what any of them gets.
+        return mine or (self.who.kind == "person" and row.participant_id is not None)
+
+    def check(self, shadow: Shadow) -> None:
+        """Hold what it saw against what there was: all of it, once, in order, nothing else."""
+        due = [row for row in shadow.rows if self.since < row.seq <= self.place]
+        expected = [(row.seq, row.kind, json.loads(row.data)) for row in due if self.concerns(row)]
+        assert self.seen == expected

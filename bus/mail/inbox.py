@@ -71,7 +71,8 @@ def lease(tx: Transaction, row: sa.Row[Any], turn: str | None) -> sa.Row[Any] | 
         return queries.one(tx.conn, row.id)
     failed = row.failed_attempts + (row.state == "read")
     if failed >= tx.config.max_attempts:
-        end(tx, row, "dead", f"read {row.attempt} times and never acked")
+        reason = f"read {row.attempt} times and never acked"
+        end(tx, row, "dead", reason, failed_attempts=failed)
         return None
     return move(
         tx,

@@ -100,15 +100,16 @@ def requeue(tx: Transaction, row: sa.Row[Any], reason: str, *, counted: bool) ->
     """Put an item back that was not acked; a counted one may be dead. Gives its state."""
     failed = row.failed_attempts + int(counted)
     if failed >= tx.config.max_attempts:
-        return end(tx, row, "dead", f"{failed} attempts without an ack; the last: {reason}")
+        reason = f"{failed} attempts without an ack; the last: {reason}"
+        return end(tx, row, "dead", reason, failed_attempts=failed)
     move(tx, row, "queued", reason, failed_attempts=failed, lease_until_ms=None, lease_wake=None)
     tx.announce("mail_queued", participant_id=row.recipient_id)
     return "queued"
 
 
-def end(tx: Transaction, row: sa.Row[Any], state: str, reason: str) -> str:
+def end(tx: Transaction, row: sa.Row[Any], state: str, reason: str, **changes: Any) -> str:
     """End a delivery without an ack, and tell its sender by a message that wakes."""
-    ended = move(tx, row, state, reason, lease_until_ms=None)
+    ended = move(tx, row, state, reason, lease_until_ms=None, **changes)
     tx.record(
         "delivery_failed",
         message=row.message_id,

@@ -46,7 +46,8 @@ def set_woken(
     """Set the rung: a turn was admitted, or a blind method took the call (not seen)."""
     reason = "" if seen else "the call was accepted; whether a turn began is not seen"
     for row in queries.waiting(tx.conn, participant_id):
-        if row.wake_id == wake_id:
+        known = row.state == "woken" and row.seen >= seen
+        if row.wake_id == wake_id and not known:
             move(tx, row, "woken", reason, turn_id=turn_id, seen=seen)
 
 

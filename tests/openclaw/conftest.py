@@ -7,7 +7,9 @@ whatever goes wrong is a failure.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +18,17 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from realopenclaw import OpenClaw, find_port
+from wholepath import Household, Machine
+
+from tests.conftest import BIN, Bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+SLEEPERS = (
+    *("beta", "by-gateway", "by-hook", "by-wake-hook", "by-command", "by-program", "by-auto"),
+    *("by-fallback", "busy", "crowded", "waiting", "killed", "failing", "deaf", "deaf-by-hook"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +53,39 @@ def start_openclaw() -> Iterator[Callable[..., OpenClaw]]:
 def openclaw(start_openclaw: Callable[..., OpenClaw], request: pytest.FixtureRequest) -> OpenClaw:
     """One gateway for the module, with the agents alpha and beta."""
     return start_openclaw(request.module.__name__.rpartition(".")[2].replace("_", "-"))
+
+
+@pytest.fixture(scope="session")
+def machines(start_openclaw: Callable[..., OpenClaw]) -> tuple[Machine, Machine]:
+    """Two gateways for all tests of the whole path; each test has a sleeper of its own."""
+    return Machine(start_openclaw("here", "alpha")), Machine(start_openclaw("there", *SLEEPERS))
+
+
+@pytest.fixture(scope="module")
+def household(
+    machines: tuple[Machine, Machine],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Household]:
+    """One bus for the module, with the module's BUS_SETTINGS; its nodes are added by the module."""
+    settings = getattr(request.module, "BUS_SETTINGS", {})
+    bus = SetBus(tmp_path_factory.mktemp("household") / "data", settings=settings)
+    subprocess.run([str(BIN / "bus"), "init"], env=bus.environment, check=True)
+    bus.admin = (bus.data_dir / "admin.token").read_text().strip()
+    bus.start()
+    yield Household(bus, f".{request.module.__name__.rpartition('.')[2]}")
+    for watcher in bus.watchers:
+        watcher.terminate()
+        watcher.wait(10)
+    bus.stop()
+
+
+@dataclass
+class SetBus(Bus):
+    """A bus with settings in its environment."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | self.settings

@@ -283,7 +283,7 @@ def test_the_command_knows_an_absent_agent(settings, start):
 
 
 def test_auto_takes_the_gateway_where_it_answers(settings, gateway):
-    auto = Auto(settings, [gateway, Hook(settings), Command(settings)])
+    auto = Auto([gateway, Hook(settings), Command(settings)])
     name, why = auto.choice(AgentSettings("alpha", openclaw=settings.openclaw))
     assert name == "gateway"
     assert "the turn's end can be seen" in why
@@ -311,7 +311,7 @@ def test_no_turn_comes_of_a_gateway_that_is_down(openclaw, gateway, settings, st
     assert (outcome.state, outcome.permanent) == ("no_turn", False)
     assert "no gateway at" in outcome.reason
     assert start(Hook(settings), "alpha").join().state == "no_turn"
-    auto = Auto(settings, [gateway, Hook(settings), Command(settings)])
+    auto = Auto([gateway, Hook(settings), Command(settings)])
     assert start(auto, "alpha").join() == outcome
     openclaw.up()
     await_that(

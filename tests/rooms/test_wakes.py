@@ -91,3 +91,29 @@ def test_a_blind_wake_closes_when_all_it_asked_for_is_acked(house):
     house.report(wake["wake_id"], "requested")
     house.ack("bob", house.read("bob")[0].handle)
     assert house.open_wakes() == []
+
+
+def test_a_turn_that_was_admitted_and_ends_unseen_is_one_rung(house):
+    sent = house.send("alice", "bob")
+    wake = house.open_wakes()[0]["wake_id"]
+    house.report(wake, "received")
+    house.report(wake, "admitted", turn_id="r")
+    house.report(wake, "requested")
+    rungs = house.trace("alice", sent["id"])["ladder"]
+    assert [(rung["state"], rung["seen"]) for rung in rungs][-2:] == [
+        ("notified", True),
+        ("woken", True),
+    ]
+
+
+def test_a_message_that_died_shows_every_attempt_that_failed(house):
+    sent = house.send("alice", "bob")
+    for _ in range(5):
+        wake = house.open_wakes()[0]["wake_id"]
+        house.report(wake, "received")
+        house.report(wake, "admitted", turn_id="r")
+        house.report(wake, "failed", reason="no model")
+        house.pass_time(61)
+    told = house.trace("alice", sent["id"])
+    assert (told["state"], told["failed_attempts"]) == ("dead", 5)
+    assert "5 attempts without an ack" in told["reason"]

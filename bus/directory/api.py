@@ -9,7 +9,7 @@ from flask import request
 
 from bus.directory import nodes, service
 from bus.web.calls import Calls
-from bus.web.request import flag_arg, read_json
+from bus.web.request import read_json, read_query
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -181,9 +181,15 @@ def rename_node(principal: Principal, name: str) -> dict[str, Any]:
     return {"name": new}
 
 
-@calls.add("DELETE", "/api/nodes/<name>", who=ADMIN, summary="Remove a node")
+class RemovalQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether to remove a node that still has agents."""
+
+    force: bool = False
+
+
+@calls.add("DELETE", "/api/nodes/<name>", who=ADMIN, summary="Remove a node", query=RemovalQuery)
 def remove_node(principal: Principal, name: str) -> dict[str, Any]:
-    force = flag_arg("force")
+    force = read_query(RemovalQuery).force
     runtime().store.write(lambda tx: nodes.remove_node(tx, name, force=force), principal.id)
     return {"name": name, "removed": True}
 

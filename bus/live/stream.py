@@ -9,8 +9,9 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from flask import Response, request
 
 from bus.clock import to_text
@@ -23,6 +24,7 @@ from bus.serving.drain import DRAIN
 from bus.store.log import Bounds, Row, read_after, read_bounds
 from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
 from bus.web.calls import Calls
+from bus.web.request import read_query
 from bus.web.runtime import Runtime, runtime
 
 if TYPE_CHECKING:
@@ -63,9 +65,16 @@ def topics_of(principal: Principal) -> set[str]:
     return topics | {EVERYTHING}
 
 
-def read_cursor() -> str:
+class StreamQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Where to begin, and which of a principal's readers this is."""
+
+    last_event_id: str = ""
+    instance: Annotated[str, msgspec.Meta(max_length=MAX_INSTANCE)] = ""
+
+
+def read_cursor(query: StreamQuery) -> str:
     """Read where the reader left off: the header wins over the query."""
-    cursor = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
+    cursor = request.headers.get("Last-Event-ID") or query.last_event_id
     if len(cursor) > 64 or not cursor.isascii():
         raise InvalidRequestError("a cursor is the id of an event: EPOCH-SEQ, earliest or now")
     return cursor
@@ -90,16 +99,22 @@ def place(cursor: str, bounds: Bounds) -> tuple[int | None, str]:
     return seq, ""
 
 
-@calls.add("GET", "/api/stream", who=("agent", "person", "admin", "node"), summary="What happens")
+@calls.add(
+    "GET",
+    "/api/stream",
+    who=("agent", "person", "admin", "node"),
+    summary="What happens",
+    query=StreamQuery,
+)
 def stream(principal: Principal) -> Response:
-    run, cursor = runtime(), read_cursor()
+    run, query = runtime(), read_query(StreamQuery)
+    cursor, instance = read_cursor(query), query.instance
     check_room(run, principal)
     with run.store.read() as conn:
         bounds = read_bounds(conn)
     at, lost = place(cursor, bounds) if cursor else (None, "")
-    instance = request.args.get("instance", "")
-    if len(instance) > MAX_INSTANCE or not instance.isprintable():
-        raise InvalidRequestError(f"'instance' has at most {MAX_INSTANCE} characters")
+    if not instance.isprintable():
+        raise InvalidRequestError("'instance' is printable")
     bound_writes(request.environ.get("gunicorn.socket"))
     start = Start(cursor, at, lost, bounds)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from flask import Response, request
@@ -20,7 +20,7 @@ from bus.mail.model import Draft, Limits
 from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic
 from bus.web.calls import Calls
-from bus.web.request import flag_arg, int_arg, read_json
+from bus.web.request import read_json, read_query
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ def limits() -> Limits:
     return Limits(config.max_body_bytes, config.max_recipients)
 
 
+SENT = SendBody | list[SendBody]
+
+
 def draft_of(principal: Principal, body: SendBody) -> Draft:
     """Check one message of a request."""
     for name in (body.sender, body.from_agent):
@@ -118,9 +121,9 @@ def key_of(principal: Principal, route: str) -> service.Key | None:
     return service.Key(principal.id, route, text, fingerprint)
 
 
-@calls.add("POST", "/api/send", who=WRITERS, summary="Send one message or a list", body=SendBody)
+@calls.add("POST", "/api/send", who=WRITERS, summary="Send one message or a list", body=SENT)
 def send(principal: Principal) -> tuple[dict[str, Any], int]:
-    given = read_json(SendBody | list[SendBody])
+    given = read_json(SENT)
     batch = isinstance(given, list)
     bodies = given if batch else [given]
     most = runtime().config.max_batch
@@ -150,22 +153,26 @@ def wait_for_mail(principal: Principal, seconds: int) -> bool:
     return False
 
 
-@calls.add("GET", "/api/inbox", who=WRITERS, summary="Read and lease what waits")
+class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """How much of the inbox to read, and how: `wait` in seconds, `max_bytes` of bodies."""
+
+    wait: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_WAIT_S)] = 0
+    view: Literal["full", "headers"] = "full"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
+    max_bytes: Annotated[int, msgspec.Meta(ge=1, le=4_194_304)] = 65_536
+    id: str | None = None
+    text: bool = False
+
+
+@calls.add("GET", "/api/inbox", who=WRITERS, summary="Read and lease what waits", query=InboxQuery)
 def inbox(principal: Principal) -> dict[str, Any] | Response:
-    ask = service.Ask(
-        int_arg("limit", 20, 1, 100),
-        int_arg("max_bytes", 65_536, 1, 4_194_304),
-        request.args.get("id"),
-    )
-    wait_s = int_arg("wait", 0, 0, LONGEST_WAIT_S)
-    view = request.args.get("view", "full")
-    if view not in {"full", "headers"}:
-        raise InvalidRequestError("'view' is full or headers")
-    there = wait_for_mail(principal, wait_s)
-    if view == "headers":
-        return headers(principal, ask.limit)
+    query = read_query(InboxQuery)
+    there = wait_for_mail(principal, query.wait)
+    if query.view == "headers":
+        return headers(principal, query.limit)
+    ask = service.Ask(query.limit, query.max_bytes, query.id)
     page = lease_page(principal, ask) if there else service.Page([], 0)
-    return show_page(principal, page)
+    return show_page(principal, page, texts=query.text)
 
 
 def lease_page(principal: Principal, ask: service.Ask) -> service.Page:
@@ -183,7 +190,9 @@ def headers(principal: Principal, limit: int) -> dict[str, Any]:
     return {"agent": principal.name, "items": items, "more": more}
 
 
-def show_page(principal: Principal, page: service.Page) -> dict[str, Any] | Response:
+def show_page(
+    principal: Principal, page: service.Page, *, texts: bool
+) -> dict[str, Any] | Response:
     """Show leased items as the reader wants them: text for a model, or JSON."""
     with runtime().store.read() as conn:
         reader = service.reader_of(conn, principal, runtime().config)
@@ -192,7 +201,7 @@ def show_page(principal: Principal, page: service.Page) -> dict[str, Any] | Resp
         text = render.to_text_page(page.items, page.more, reader, mark)
         return Response(text, mimetype="text/plain")
     items = [render.to_json(item, reader) for item in page.items]
-    if flag_arg("text"):
+    if texts:
         for shown, item in zip(items, page.items, strict=True):
             shown["text"] = render.item_text(item, reader, mark)
     now = to_text(runtime().clock.now_ms())
@@ -243,8 +252,15 @@ def extend(principal: Principal) -> tuple[dict[str, Any], int]:
     return settle(results)
 
 
+class ReplyQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether an answer carries its ack, and whether it is only for want of another."""
+
+    ack: bool = False
+    unless_replied: bool = False
+
+
 def read_reply() -> tuple[Draft, bool]:
-    """Read an answer, plain text or JSON, and whether it carries its ack."""
+    """Read an answer, plain text or JSON, and whether its body says that it carries its ack."""
     if request.mimetype == "application/json":
         given = read_json(ReplyBody)
     else:
@@ -261,15 +277,21 @@ def read_reply() -> tuple[Draft, bool]:
         subject=rules.read_subject(given.subject),
         reply_expected=given.reply_expected,
     )
-    return draft, given.ack or flag_arg("ack")
+    return draft, given.ack
 
 
 @calls.add(
-    "POST", "/api/messages/<handle>/reply", who=WRITERS, summary="Answer an item", body=ReplyBody
+    "POST",
+    "/api/messages/<handle>/reply",
+    who=WRITERS,
+    summary="Answer an item",
+    body=ReplyBody,
+    query=ReplyQuery,
 )
 def reply(principal: Principal, handle: str) -> tuple[dict[str, Any], int]:
+    query = read_query(ReplyQuery)
     draft, acks = read_reply()
-    unless = flag_arg("unless_replied")
+    acks, unless = acks or query.ack, query.unless_replied
     answer = runtime().store.write(
         lambda tx: service.reply(tx, principal, handle, draft, acks=acks, unless_replied=unless),
         principal.id,
@@ -286,14 +308,24 @@ def trace(principal: Principal, message_id: str) -> dict[str, Any]:
         return service.trace(conn, principal, message_id, run.presence.is_online)
 
 
-@calls.add("GET", "/api/messages", who=WRITERS, summary="The last messages with another")
+class HistoryQuery(msgspec.Struct, forbid_unknown_fields=True, rename={"other": "with"}):
+    """With whom, and how many messages."""
+
+    other: str
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+
+
+@calls.add(
+    "GET",
+    "/api/messages",
+    who=WRITERS,
+    summary="The last messages with another",
+    query=HistoryQuery,
+)
 def history(principal: Principal) -> dict[str, Any]:
-    other = request.args.get("with", "")
-    if not other:
-        raise InvalidRequestError("say with whom: GET /api/messages?with=NAME&limit=5")
+    ask = read_query(HistoryQuery)
     with runtime().store.read() as conn:
-        shown = service.history(conn, principal, other, int_arg("limit", 5, 1, 100))
-    return {"messages": shown}
+        return {"messages": service.history(conn, principal, ask.other, ask.limit)}
 
 
 @calls.add(

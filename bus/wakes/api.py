@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from flask import request
 
 from bus.errors import InvalidRequestError
 from bus.wakes import service
 from bus.web.calls import Calls
-from bus.web.request import int_arg, read_json
+from bus.web.request import read_json, read_query
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -30,16 +29,28 @@ class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     permanent: bool = False
 
 
+class WakesQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which wakes to list."""
+
+    agent: str | None = None
+    state: Literal["open", "all"] = "open"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
+
+
 @calls.add(
-    "GET", "/api/wakes", who=("node", "agent", "person", "admin"), summary="Wakes and their ends"
+    "GET",
+    "/api/wakes",
+    who=("node", "agent", "person", "admin"),
+    summary="Wakes and their ends",
+    query=WakesQuery,
 )
 def wakes(principal: Principal) -> dict[str, Any]:
-    state, limit = request.args.get("state", "open"), int_arg("limit", 50, 1, 500)
-    if state not in {"open", "all"}:
-        raise InvalidRequestError("'state' is open or all")
-    agent, only_open = request.args.get("agent"), state == "open"
+    ask = read_query(WakesQuery)
     with runtime().store.read() as conn:
-        return {"wakes": service.list_wakes(conn, principal, agent, limit, only_open=only_open)}
+        shown = service.list_wakes(
+            conn, principal, ask.agent, ask.limit, only_open=ask.state == "open"
+        )
+    return {"wakes": shown}
 
 
 @calls.add(

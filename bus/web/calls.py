@@ -16,6 +16,8 @@ from bus.web.runtime import runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import msgspec
+
     from bus.access.model import Principal
 
 View = Any
@@ -30,6 +32,7 @@ class Call:
     who: tuple[str, ...]
     summary: str
     body: Any
+    query: type[msgspec.Struct] | None
     view: Callable[..., View]
 
     @property
@@ -45,13 +48,20 @@ class Calls:
         self.room = room
         self.calls: list[Call] = []
 
-    def add(
-        self, method: str, rule: str, *, who: tuple[str, ...], summary: str, body: Any = None
+    def add(  # noqa: PLR0913 - a call is described by that many facts
+        self,
+        method: str,
+        rule: str,
+        *,
+        who: tuple[str, ...],
+        summary: str,
+        body: Any = None,
+        query: type[msgspec.Struct] | None = None,
     ) -> Callable[[Callable[..., View]], Callable[..., View]]:
         """Have a function answer a call: `view(principal, **parts of the path)`."""
 
         def keep(view: Callable[..., View]) -> Callable[..., View]:
-            self.calls.append(Call(method, rule, who, summary, body, view))
+            self.calls.append(Call(method, rule, who, summary, body, query, view))
             return view
 
         return keep

@@ -52,7 +52,8 @@ def operation(call: Call, shapes: dict[Any, Any]) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in PART.findall(call.rule)
-        ],
+        ]
+        + query_parameters(call),
         "responses": {
             "2XX": {"description": "done"},
             "default": {"description": "refused: application/problem+json"},
@@ -63,3 +64,15 @@ def operation(call: Call, shapes: dict[Any, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": shapes[call.body]}}
         shown["requestBody"] = {"required": True, "content": content}
     return shown
+
+
+def query_parameters(call: Call) -> list[dict[str, Any]]:
+    """Describe what a call's query may hold."""
+    if call.query is None:
+        return []
+    _, shapes = msgspec.json.schema_components([call.query])
+    shape = shapes[call.query.__name__]
+    return [
+        {"name": name, "in": "query", "required": name in shape["required"], "schema": schema}
+        for name, schema in shape["properties"].items()
+    ]

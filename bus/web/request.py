@@ -1,8 +1,8 @@
-"""Reading a request: JSON into a typed shape, numbers and flags from the query."""
+"""Reading a request: its JSON and its query into typed shapes."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from flask import request
@@ -10,7 +10,7 @@ from flask import request
 from bus.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
 from bus.web.runtime import runtime
 
-MOST_DIGITS = 12
+Query = TypeVar("Query", bound=msgspec.Struct)
 DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
@@ -37,20 +37,10 @@ def read_body() -> bytes:
     return body
 
 
-def int_arg(name: str, default: int, low: int, high: int) -> int:
-    """Read a whole number from the query."""
-    text = request.args.get(name)
-    if text is None:
-        return default
-    digits = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
-    if not digits or not low <= int(text) <= high:
-        raise InvalidRequestError(f"{name!r} is a whole number from {low} to {high}")
-    return int(text)
-
-
-def flag_arg(name: str) -> bool:
-    """Read a yes or no from the query."""
-    text = request.args.get(name, "0")
-    if text not in {"0", "1", "true", "false"}:
-        raise InvalidRequestError(f"{name!r} is 0 or 1")
-    return text in {"1", "true"}
+def read_query(shape: type[Query]) -> Query:
+    """Read the query as a shape, or say where it is wrong and what it may hold."""
+    try:
+        return msgspec.convert(request.args.to_dict(), shape, strict=False)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
+        raise InvalidRequestError(f"the query is not right: {error}; it takes {known}") from error

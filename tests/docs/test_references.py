@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from bus.app import ROOMS
@@ -132,6 +133,16 @@ def test_each_call_has_its_heading_and_fields():
     for field in ("to", "body", "type", "subject", "in_reply_to", "priority", "reply_expected",
                   "wake", "deliver_at", "deliver_in", "expires_at", "ttl"):  # fmt: skip
         assert f"`{field}`" in send
+
+
+def test_what_a_query_may_hold_is_written_where_its_call_is():
+    text, events = read("api.md"), read("events.md")
+    for call in (call for room in ROOMS for call in room.calls.calls if call.query):
+        name = re.sub(r"<(\w+)>", lambda part: part[1].upper(), call.name)
+        said = events if name == "GET /api/stream" else section(text, name)
+        for field in msgspec.structs.fields(call.query):
+            written = rf"`{field.encode_name}`|[?&]{field.encode_name}="
+            assert re.search(written, said), (name, field.encode_name)
 
 
 def test_each_event_has_its_heading():

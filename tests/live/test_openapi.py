@@ -25,7 +25,17 @@ def test_a_client_made_from_it_knows_each_call_and_its_body(description):
     assert "schema" in send["requestBody"]["content"]["application/json"]
     assert description["paths"]["/healthz"]["get"]["security"] == []
     parts = description["paths"]["/api/messages/{handle}/reply"]["post"]["parameters"]
-    assert [part["name"] for part in parts] == ["handle"]
+    assert [(part["name"], part["in"]) for part in parts] == [
+        ("handle", "path"),
+        ("ack", "query"),
+        ("unless_replied", "query"),
+    ]
+
+
+def test_a_client_made_from_it_knows_that_a_list_may_be_sent(description):
+    schema = description["paths"]["/api/send"]["post"]["requestBody"]["content"]
+    many, one = schema["application/json"]["schema"]["anyOf"]
+    assert (many["type"], many["items"]) == ("array", one)
 
 
 def test_each_error_is_explained(description):

@@ -13,8 +13,12 @@ PORT ?= $(or $(BUS_PORT),8091)
 .PHONY: up test test-gevent lint bench clean
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  test "$$(id -u)" != 0 && echo "Python's venv is missing: sudo apt install $(PYTHON)-venv" && exit 1; \
+	  echo "installing $(PYTHON)-venv, which Debian keeps apart ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PYTHON)-venv >/dev/null; }
 	@echo "making the environment with $(PYTHON) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "it needs venv: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing wakebus and its libraries ..."
 	@$(PIP) --upgrade pip
 	@$(PIP) -e .

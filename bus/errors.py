@@ -131,6 +131,13 @@ class MixedCompartmentsError(BusError):
     title = "Mixed compartments"
 
 
+class OtherNodeError(BusError):
+    """This folder belongs to another node."""
+
+    code = "other_node"
+    title = "Other node"
+
+
 class CodeUsedError(BusError):
     """This enrolment code was used by another machine; make a new one: bus node code NAME."""
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from watcher.settings import Folder
 
 
+HOW_ON = "say --dir FOLDER to keep both, or --replace to give this folder to the new one"
+
+
 @dataclass(frozen=True)
 class Enrolled:
     """What came of it; `notes` are sentences for the person at the keyboard."""
@@ -76,9 +79,14 @@ def enrol(  # noqa: PLR0913 - what a person said, and where it holds
     privatefile.make_folder(folder.path)
     privatefile.make_folder(folder.state)
     before = settingsfile.read_raw(folder)
-    grant = _ask(url, code, folder, clock, environ, ca_file)
-    if before is not None and not is_replacing:
-        _refuse_other_node(before, grant, folder)
+    kept = {} if is_replacing else before or {}
+    _refuse_other_bus(kept, url, folder)
+    try:
+        grant = _ask(url, code, folder, clock, environ, ca_file, str(kept.get("node") or ""))
+    except BusError as error:
+        if error.code == "other_node":
+            raise SettingsError(f"{folder.path}: {error.detail}; {HOW_ON}") from error
+        raise
     raw = merge(before or {}, grant, ca_file)
     notes = _write(folder, before, raw, grant)
     return Enrolled(settingsfile.save(folder, raw), tuple(notes))
@@ -91,6 +99,7 @@ def _ask(  # noqa: PLR0913, PLR0917 - as above
     clock: Clock,
     environ: Mapping[str, str],
     ca_file: str | None,
+    present_node: str,
 ) -> Grant:
     where = parse_url(url, ca_file)
     body = {
@@ -98,6 +107,7 @@ def _ask(  # noqa: PLR0913, PLR0917 - as above
         "nonce": _keep_nonce(folder, code, clock),
         "url": url.rstrip("/"),
         "instance": read_instance(folder.instance_file, clock),
+        "present_node": present_node,
         "header_dir": settingsfile.write_for_shell(folder, environ),
     }
     with Bus(where, None) as bus:
@@ -131,12 +141,11 @@ def _keep_nonce(folder: Folder, code: str, clock: Clock) -> str:
     return nonce
 
 
-def _refuse_other_node(before: dict[str, Any], grant: Grant, folder: Folder) -> None:
-    if before.get("node") != grant.node:
+def _refuse_other_bus(before: dict[str, Any], url: str, folder: Folder) -> None:
+    if before.get("url") not in {None, url.rstrip("/")}:
         raise SettingsError(
-            f"{folder.path} belongs to node {before.get('node')} of {before.get('url')}, and this "
-            f"code is for node {grant.node}; nothing was changed. Say --dir FOLDER to keep both, "
-            "or --replace to give this folder to the new one (the same code still works here)"
+            f"{folder.path} belongs to node {before.get('node')} of {before['url']}, not of "
+            f"{url.rstrip('/')}; the code was not used and nothing was changed; {HOW_ON}"
         )
 
 

@@ -6,6 +6,7 @@ A change is checked as a whole before it is written. It must not know what a set
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from watcher.settings import Folder, Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 
 
 def find_folder(chosen: str | None, environ: Mapping[str, str]) -> Folder:
@@ -26,7 +29,13 @@ def find_folder(chosen: str | None, environ: Mapping[str, str]) -> Folder:
 
 
 def write_for_shell(folder: Folder, environ: Mapping[str, str]) -> str:
-    """Write the folder as the agents' curl commands name it: below `$HOME` where it is there."""
+    """Write the folder as the agents' curl commands name it.
+
+    That is its whole path, since OpenClaw may run with another HOME; one that a shell would have
+    to quote is written below `$HOME` where it is there.
+    """
+    if PLAIN_PATH.fullmatch(str(folder.path)):
+        return str(folder.path)
     home = Path(environ.get("HOME") or Path.home())
     try:
         return f"$HOME/{folder.path.relative_to(home)}"

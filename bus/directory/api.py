@@ -69,6 +69,7 @@ class EnrolBody(msgspec.Struct, forbid_unknown_fields=True):
     url: str
     instance: str = ""
     header_dir: str = "$HOME/.wakebus"
+    present_node: str = ""
 
 
 class SelfBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from bus.errors import (
     InvalidRequestError,
     NameTakenError,
     NotFoundError,
+    OtherNodeError,
 )
 from bus.ids import derive_secret, hash_secret
 
@@ -101,6 +102,7 @@ def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
         raise CodeExpiredError
     if kept.used_ms is not None and kept.nonce_hash != hash_secret(nonce):
         raise CodeUsedError
+    check_present_node(tx, node, given.get("present_node", ""))
     url = check_url(given["url"])
     header_dir = check_header_dir(given["header_dir"])
     service.check_node(tx.conn, node.id)
@@ -134,6 +136,16 @@ def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
         "server_time": to_text(tx.now_ms),
         "agents": given_agents,
     }
+
+
+def check_present_node(tx: Transaction, node: Any, present: str) -> None:
+    """Refuse, before a code is spent, the folder of another node that is still there."""
+    other = queries.node_named(tx.conn, present)
+    if other is not None and other.id != node.id:
+        raise OtherNodeError(
+            f"it belongs to node {present}, and this code is for node {node.name}; "
+            "the code was not used and nothing was changed"
+        )
 
 
 def make_tokens(tx: Transaction, node: Any, agents: Any, secret: tuple[str, str, str]) -> None:

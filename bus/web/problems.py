@@ -34,6 +34,7 @@ STATUS: dict[str, int] = {
     "conflict": 409,
     "name_taken": 409,
     "mixed_compartments": 409,
+    "other_node": 409,
     "code_used": 409,
     "code_expired": 410,
     "key_reused": 422,

@@ -83,13 +83,15 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_nonce(run, bus, grant):
     assert bus.requests[-1].json["nonce"] != first["nonce"]
 
 
-def test_the_curl_commands_name_the_folder_below_home(bus, grant, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("HOME", str(tmp_path))
+@pytest.mark.parametrize(("home", "named"), [("anna", "{}/.wakebus"), ("ä na", "$HOME/.wakebus")])
+def test_the_curl_commands_name_the_folder_so_that_openclaw_finds_it_from_another_home(
+    bus, grant, tmp_path, monkeypatch, capsys, home, named
+):
+    monkeypatch.setenv("HOME", str(tmp_path / home))
     monkeypatch.delenv("WAKEBUS_DIR", raising=False)
     assert cli.main(["enrol", bus.url, "CODE-1"]) == 0
-    assert bus.requests[-1].json["header_dir"] == "$HOME/.wakebus"
-    monkeypatch.setenv("WAKEBUS_DIR", "/")
-    assert (tmp_path / ".wakebus" / "beta.header").exists()
+    assert bus.requests[-1].json["header_dir"] == named.format(tmp_path / home)
+    assert (tmp_path / home / ".wakebus" / "beta.header").exists()
 
 
 def test_a_new_enrolment_keeps_how_agents_are_reached(run, bus, grant, folder):
@@ -106,18 +108,32 @@ def test_a_new_enrolment_keeps_how_agents_are_reached(run, bus, grant, folder):
 
 
 def test_a_folder_of_another_node_is_not_overwritten_unless_told_to(run, bus, grant, folder):
+    def refuse(_request):
+        raise ProblemError(409, "other_node")
+
     run("enrol", bus.url, "CODE-1")
     folder.cursor_file.write_text("1-1.\n")
-    grant.update(node="shed", token="wb_node_2")
+    given = bus.answers["/api/enrol"]
+    bus.answers["/api/enrol"] = refuse
     code, _, complaint = run("enrol", bus.url, "CODE-2")
     assert code == 3
-    assert "belongs to node pi" in complaint
+    assert bus.requests[-1].json["present_node"] == "pi"
     assert "--replace" in complaint
     assert folder.read_node_token() == "wb_node_1"
+    bus.answers["/api/enrol"] = given
+    grant.update(node="shed", token="wb_node_2")
     assert run("enrol", bus.url, "CODE-2", "--replace")[0] == 0
-    assert bus.requests[-1].json["nonce"] == bus.requests[-2].json["nonce"]
+    assert bus.requests[-1].json["present_node"] == ""
     assert (folder.read_node_token(), read(folder)["node"]) == ("wb_node_2", "shed")
     assert not folder.cursor_file.exists()
+
+
+def test_a_folder_of_another_bus_costs_no_code(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    code, _, complaint = run("enrol", "http://127.0.0.1:1", "CODE-2")
+    assert code == 3
+    assert f"belongs to node pi of {bus.url}" in complaint
+    assert "the code was not used" in complaint
 
 
 @pytest.mark.parametrize(

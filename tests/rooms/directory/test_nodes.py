@@ -14,6 +14,7 @@ from bus.errors import (
     MixedCompartmentsError,
     NameTakenError,
     NotFoundError,
+    OtherNodeError,
     UnauthorizedError,
 )
 
@@ -235,3 +236,19 @@ def test_a_node_speaks_only_of_its_own_agents(house):
     house.write(nodes.record_methods, cellar, "1.0", said)
     ids = [house.read(service.find, name).id for name in ("bob", "winnie")]
     assert [house.read(queries.participant, one).method for one in ids] == ["", "cli"]
+
+
+def test_the_folder_of_another_node_spends_no_code_and_ends_no_token(house):
+    token = redeem(house, add_node(house))["token"]
+    code = add_node(house, "cellar", ["winnie"])
+    with pytest.raises(OtherNodeError):
+        redeem(house, code, present_node="attic")
+    assert enter(house, token).kind == "node"
+    assert redeem(house, code)["node"] == "cellar"
+
+
+def test_a_renamed_node_is_enrolled_again_in_its_own_folder(house):
+    redeem(house, add_node(house))
+    house.write(nodes.rename_node, "attic", "loft")
+    code = house.write(nodes.make_code, "loft")["code"]
+    assert redeem(house, code, present_node="attic")["node"] == "loft"

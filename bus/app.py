@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from flask import Flask, g
 
 from bus import logs
 from bus.access import api as access_api
-from bus.access import service as access
 from bus.clock import Clock, SystemClock
 from bus.directory import api as directory_api
 from bus.directory import nodes
@@ -25,7 +23,7 @@ from bus.wakes import api as wakes_api
 from bus.wakes import service as wakes
 from bus.wakes.keeper import Keeper
 from bus.web import calls, health, openapi, problems
-from bus.web.limits import Limits
+from bus.web.limits import Limits, Places
 from bus.web.metrics import Metrics
 from bus.web.runtime import Runtime
 
@@ -47,7 +45,6 @@ def create_app(
     logs.set_up(config.log_level)
     hub = Hub()
     store = Store(config, clock, ids, hub.look_again, logs.log_all)
-    access.register(store.hooks)
     nodes.register(store.hooks)
     mail.register(store.hooks)
     wakes.register(store.hooks)
@@ -61,7 +58,7 @@ def create_app(
         ids,
         Limits(config, clock),
         Metrics(),
-        Counter(),
+        Places(config),
     )
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run

@@ -78,6 +78,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BUS_MAX_REQUEST_BYTES", int, 4_194_304, "bytes", "the largest request"),
     Setting("BUS_MAX_BATCH", int, 100, "messages", "the most messages in one call"),
     Setting("BUS_MAX_RECIPIENTS", int, 100, "recipients", "the most recipients of one message"),
+    Setting("BUS_MAX_TOGETHER", int, 500, "", "the most deliveries or handles of one request"),
     Setting(
         "BUS_MAX_INBOX",
         int,
@@ -173,6 +174,7 @@ class Config:
     max_request_bytes: int = 4_194_304
     max_batch: int = 100
     max_recipients: int = 100
+    max_together: int = 500
     max_inbox: int = 1000
     max_streams: int = 800
     max_streams_each: int = 32

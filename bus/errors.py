@@ -47,6 +47,20 @@ class TypeNotTakenError(BusError):
     title = "Type not taken"
 
 
+class BatchTooLargeError(BusError):
+    """The list has too many messages, handles or recipients in all: send several requests."""
+
+    code = "batch_too_large"
+    title = "Batch too large"
+
+
+class TooManyRecipientsError(BusError):
+    """The message has too many recipients: send several messages."""
+
+    code = "too_many_recipients"
+    title = "Too many recipients"
+
+
 class UnauthorizedError(BusError):
     """A token is needed: send `Authorization: Bearer TOKEN`."""
 
@@ -229,7 +243,7 @@ class StorageFailedError(BusError):
 
 
 class TooManyStreamsError(BusError):
-    """The limit of open streams is reached."""
+    """The limit of open streams and waiting reads is reached."""
 
     code = "too_many_streams"
     title = "Too many streams"

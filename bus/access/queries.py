@@ -33,11 +33,6 @@ def find_token(conn: sa.Connection, token_hash: str) -> sa.Row[Any] | None:
     return conn.execute(query).first()
 
 
-def is_good(conn: sa.Connection, token_id: str) -> bool:
-    query = sa.select(tokens.c.id).where(tokens.c.id == token_id, GOOD)
-    return conn.execute(query).first() is not None
-
-
 def participant_named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
     query = sa.select(participants).where(
         participants.c.name == name, participants.c.removed_ms.is_(None)

@@ -10,7 +10,7 @@ from bus.access.model import Kind, Principal
 from bus.access.rules import OPEN
 from bus.errors import InvalidRequestError, NotFoundError, UnauthorizedError
 from bus.ids import hash_secret
-from bus.store.transaction import token_topic
+from bus.store.transaction import participant_topic, token_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,15 +18,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.config import Config
-    from bus.store.transaction import Hooks, Transaction
+    from bus.store.transaction import Transaction
 
 SECRET_CHARS = 32
-is_good = queries.is_good
-
-
-def register(hooks: Hooks) -> None:
-    """Tell an open stream whether its token still holds."""
-    hooks.on("token_is_good", is_good)
 
 
 def authenticate(
@@ -114,6 +108,8 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
         "created_ms": tx.now_ms,
     }
     queries.insert_token(tx.conn, values)
+    if participant_id is not None:
+        tx.look_again(participant_topic(participant_id))  # the household's secret ends here
     return token_id, token
 
 
@@ -173,6 +169,7 @@ def compartments_of(conn: sa.Connection, participant_id: int) -> frozenset[str]:
 def set_compartments(tx: Transaction, participant_id: int, names: Iterable[str]) -> None:
     """Put an agent or a person in exactly these."""
     queries.set_compartments(tx.conn, participant_id, names)
+    tx.look_again(participant_topic(participant_id))  # its streams show what it may see
 
 
 def list_tokens(conn: sa.Connection) -> list[dict[str, Any]]:

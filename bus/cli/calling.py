@@ -17,6 +17,7 @@ import click
 from bus.cli.failing import SETTINGS, Failure, from_client, marked, told
 from bus.cli.output import say, say_json
 from bus.config import Config
+from bus.serving.port import check_port_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +95,9 @@ def calling(
 
 def read_config() -> Config:
     """Read the settings of the environment."""
-    return Config.from_env(os.environ)
+    config = Config.from_env(os.environ)
+    check_port_number(config.port)
+    return config
 
 
 def check_url(url: str) -> str:

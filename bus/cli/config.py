@@ -10,6 +10,7 @@ from bus.cli.calling import json_option, read_config
 from bus.cli.failing import told
 from bus.cli.output import say, say_json, table
 from bus.config import SETTINGS, explain
+from bus.serving.tls import check_tls
 
 
 @click.command("config")
@@ -19,7 +20,9 @@ from bus.config import SETTINGS, explain
 def command(*, only_check: bool, with_help: bool, as_json: bool) -> None:
     """Show every setting, its value and where that comes from."""
     with told(as_json=as_json):
-        read_config()
+        config = read_config()
+        if only_check:
+            check_tls(config)
         rows = explain(os.environ)
     meant = {row.key: (row.unit, row.help) for row in SETTINGS}
     if as_json:

@@ -29,6 +29,9 @@ EXIT_CODES = {
 }
 MENDS = {
     "unreachable": "Is it running (make up, or bus serve)? Another address: BUS_URL or --url.",
+    "certificate": "Name your authority: REQUESTS_CA_BUNDLE=FILE",
+    "other_name": "Call it by a name that its certificate has: BUS_URL or --url.",
+    "not_tls": "An address with http:// may be meant: BUS_URL or --url.",
     "not_a_bus": "Something else answers there. Another address: BUS_URL or --url.",
     "unauthorized": "This token is unknown or revoked. Another one: BUS_TOKEN_FILE or "
     "--token-file; an administrator makes it with: bus token new",
@@ -37,7 +40,6 @@ MENDS = {
     "unknown_recipient": "Whom you can reach: bus agent list",
     "unknown_handle": "Your handles: bus inbox",
     "fenced": "The item was leased again since; its new handle: bus inbox",
-    "schema_out_of_date": "Stop the bus and run: bus migrate --backup",
     "locked": "Stop the bus that uses this data folder, or choose another with BUS_DATA_DIR.",
     "config": "All settings with their values: bus config",
 }

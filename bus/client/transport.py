@@ -5,15 +5,17 @@ It knows no call of the API; `bus.client.calls` has them.
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 
+from bus.client.trust import check_trusted, trusted_file
 from bus.config import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from requests import PreparedRequest, Response, Session
 
@@ -21,6 +23,9 @@ CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
 UNREACHABLE = "unreachable"
 NOT_A_BUS = "not_a_bus"
+CERTIFICATE, OTHER_NAME, NOT_TLS = "certificate", "other_name", "not_tls"
+OTHER_NAME_CODES = (62, 64)
+"""OpenSSL's numbers for a certificate of another host name or another IP address."""
 
 
 class ClientError(Exception):
@@ -147,9 +152,19 @@ class Transport:
 
 
 def make_session(url: str) -> Session:
-    """Make a session; one to this machine asks no proxy that the environment may name."""
+    """Make a session; one to this machine asks no proxy that the environment may name.
+
+    Whom it trusts, the environment says for every address.
+
+    Raises:
+        ConfigError: the file with the trusted authorities holds none.
+    """
     session = requests.Session()
     session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+    key, file = trusted_file()
+    if file and url.startswith("https:"):
+        check_trusted(key, file)
+        session.verify = file
     return session
 
 
@@ -185,21 +200,38 @@ def json_object(response: Response) -> dict[str, Any]:
 
 def unreachable(url: str, error: Exception) -> ClientError:
     """Say in one plain sentence that there is no bus at an address, and why."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return untrusted(url, error)
     return ClientError(0, UNREACHABLE, f"no bus answers at {url} ({cause(error)})")
+
+
+def untrusted(url: str, error: Exception) -> ClientError:
+    """Say what is wrong with the TLS of an address: whom it is signed by, whom it is for, or all.
+
+    The ways out differ, and so do the codes.
+    """
+    found = next((one for one in layers(error) if isinstance(one, ssl.SSLError)), None)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        is_name = found.verify_code in OTHER_NAME_CODES
+        why = f"the certificate of {url} could not be verified ({found.verify_message.strip('. ')})"
+        return ClientError(0, OTHER_NAME if is_name else CERTIFICATE, why)
+    return ClientError(0, NOT_TLS, f"no TLS is spoken at {url}")
 
 
 def cause(error: BaseException) -> str:
     """Find the operating system's own words under the layers of an HTTP library's error."""
     if isinstance(error, requests.Timeout):
         return "it did not answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate could not be verified"
+    said = (one.strerror for one in layers(error) if isinstance(one, OSError) and one.strerror)
+    return next(said, "the connection failed").lower()
+
+
+def layers(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and those under it, each the reason of the one before."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror.lower()
+        yield seen
         seen = seen.__cause__ or seen.__context__ or reason_of(seen)
-    return "the connection failed"
 
 
 def reason_of(error: BaseException) -> BaseException | None:

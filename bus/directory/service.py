@@ -148,7 +148,7 @@ def resolve(conn: sa.Connection, principal: Principal, address: str) -> Recipien
             return Recipients("group", [one for one in seen if one.name != principal.name])
     if address.startswith("agent:"):
         return resolve_session_key(conn, principal, address)
-    raise unknown(conn, principal, address)
+    raise unknown(address)
 
 
 def resolve_session_key(conn: sa.Connection, principal: Principal, key: str) -> Recipients:
@@ -164,15 +164,25 @@ def resolve_session_key(conn: sa.Connection, principal: Principal, key: str) -> 
     named = find(conn, parts[1]) if len(parts) >= SESSION_PARTS else None
     if named is not None and sees(principal, named):
         return Recipients("one", [named])
-    raise unknown(conn, principal, key)
+    raise unknown(key)
 
 
-def unknown(conn: sa.Connection, principal: Principal, address: str) -> UnknownRecipientError:
-    """Say that there is nobody, and who was perhaps meant."""
+def unknown(address: str) -> UnknownRecipientError:
+    """Say that there is nobody."""
+    return UnknownRecipientError(f"no recipient {address[:70]!r}", address=address[:70])
+
+
+def hint(conn: sa.Connection, principal: Principal, address: str) -> str:
+    """Say who was perhaps meant."""
     names = [one.name for one in visible(conn, principal)]
     near = difflib.get_close_matches(address, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else " (GET /api/agents lists those you can reach)"
-    return UnknownRecipientError(f"no recipient {address[:70]!r}{hint}")
+    return f"did you mean {near[0]}?" if near else "GET /api/agents lists those you can reach"
+
+
+def is_visible(conn: sa.Connection, principal: Principal, name: str) -> bool:
+    """Say whether a principal may know of someone by that name."""
+    one = find(conn, name)
+    return one is not None and sees(principal, one)
 
 
 def reach(conn: sa.Connection, participant_id: int, config: Config) -> Reach:

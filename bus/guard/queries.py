@@ -7,17 +7,36 @@ import sqlalchemy as sa
 from bus.store.schema import deliveries, holds, messages
 
 
-def insert_hold(conn: sa.Connection, thread: str, reason: str, now_ms: int) -> None:
+def set_hold(conn: sa.Connection, thread: str, reason: str, now_ms: int) -> None:
+    conn.execute(holds.delete().where(holds.c.thread == thread))
     conn.execute(holds.insert().values(thread=thread, at_ms=now_ms, reason=reason))
 
 
-def delete_hold(conn: sa.Connection, thread: str) -> bool:
-    return bool(conn.execute(holds.delete().where(holds.c.thread == thread)).rowcount)
+def release(conn: sa.Connection, thread: str, hops: int, now_ms: int) -> bool:
+    """Mark a held thread as released; says whether it was held."""
+    held = sa.and_(holds.c.thread == thread, holds.c.released_ms.is_(None))
+    done = conn.execute(holds.update().where(held).values(released_ms=now_ms, from_hops=hops))
+    return bool(done.rowcount)
+
+
+def release_of(conn: sa.Connection, thread: str) -> sa.Row[int, int] | None:
+    """Give when a thread was last let go, and how far it had come."""
+    query = sa.select(holds.c.released_ms, holds.c.from_hops)
+    return conn.execute(
+        query.where(holds.c.thread == thread, holds.c.released_ms.is_not(None))
+    ).first()
+
+
+def forget(conn: sa.Connection) -> None:
+    """Remove what is known of threads of which nothing is kept."""
+    there = sa.select(messages.c.id).where(messages.c.thread == holds.c.thread)
+    conn.execute(holds.delete().where(~there.exists()))
 
 
 def reason_of(conn: sa.Connection, thread: str) -> str:
     """Give the reason for which a thread is held, or an empty text."""
-    return conn.execute(sa.select(holds.c.reason).where(holds.c.thread == thread)).scalar() or ""
+    query = sa.select(holds.c.reason).where(holds.c.thread == thread, holds.c.released_ms.is_(None))
+    return conn.execute(query).scalar() or ""
 
 
 def count_between(conn: sa.Connection, thread: str, pair: tuple[int, int], since_ms: int) -> int:

@@ -19,16 +19,26 @@ def check(tx: Transaction, thread: str, hops: int, pair: tuple[int, int]) -> str
     held = is_held(tx.conn, thread)
     if held:
         return held
-    burst = queries.count_between(tx.conn, thread, pair, tx.now_ms - MINUTE_MS) + 1
+    released = queries.release_of(tx.conn, thread)
+    since = max(tx.now_ms - MINUTE_MS, released.released_ms if released else 0)
+    burst = queries.count_between(tx.conn, thread, pair, since) + 1
+    fresh = hops - (released.from_hops if released else 0)
     limits = tx.config
-    reason = judge(hops=hops, burst=burst, max_hops=limits.guard_hops, max_burst=limits.guard_burst)
+    reason = judge(
+        hops=fresh, burst=burst, max_hops=limits.guard_hops, max_burst=limits.guard_burst
+    )
     if reason:
-        queries.insert_hold(tx.conn, thread, reason, tx.now_ms)
+        queries.set_hold(tx.conn, thread, reason, tx.now_ms)
         tx.record("thread_held", thread=thread, reason=reason)
         tx.announce("thread_held", thread=thread, reason=reason, pair=pair)
     return reason
 
 
-def release(tx: Transaction, thread: str) -> bool:
-    """End the hold of a thread; says whether there was one."""
-    return queries.delete_hold(tx.conn, thread)
+def forget(tx: Transaction) -> None:
+    """Forget the threads of which no message is kept."""
+    queries.forget(tx.conn)
+
+
+def release(tx: Transaction, thread: str, hops: int) -> bool:
+    """Let a thread that has come so far go on for as long again; says whether it was held."""
+    return queries.release(tx.conn, thread, hops, tx.now_ms)

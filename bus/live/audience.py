@@ -12,6 +12,9 @@ from bus.store.schema import log, memberships, participants
 if TYPE_CHECKING:
     from bus.access.model import Principal
 
+STATE = "state"
+"""The kind of row that tells a sender what became of its message."""
+
 
 def audience_of(principal: Principal) -> list[sa.ColumnElement[bool]]:
     """Give the conditions of which one must hold."""
@@ -20,10 +23,11 @@ def audience_of(principal: Principal) -> list[sa.ColumnElement[bool]]:
     if principal.node_id is not None:
         return [log.c.node_id == principal.node_id]
     me = principal.participant_id
-    own = [log.c.participant_id == me, log.c.sender_id == me]
+    own = [log.c.participant_id == me, sa.and_(log.c.sender_id == me, log.c.kind == STATE)]
     if principal.kind == "person":
         seen = visible_to(principal)
-        own.append(sa.and_(log.c.participant_id.in_(seen), log.c.sender_id.is_(None)))
+        both = sa.or_(log.c.sender_id.is_(None), log.c.sender_id.in_(seen))
+        own.append(sa.and_(log.c.participant_id.in_(seen), both))
     return own
 
 

@@ -7,7 +7,7 @@ the same loop, so nothing can fall between them or overtake.
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,8 @@ import msgspec
 from flask import Response, request
 
 from bus.clock import to_text
-from bus.errors import BusError, DrainingError, InvalidRequestError, TooManyStreamsError
+from bus.errors import BusError, DrainingError, InvalidRequestError
+from bus.live import leaving
 from bus.live.audience import audience_of
 from bus.live.presence import Link
 from bus.live.sse import FIRST, KEEPALIVE, frame
@@ -23,12 +24,12 @@ from bus.logs import log
 from bus.serving.drain import DRAIN
 from bus.store.log import Bounds, Row, read_after, read_bounds
 from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
-from bus.web.calls import Calls
+from bus.web.calls import Calls, Papers, papers_of_request
 from bus.web.request import read_query
 from bus.web.runtime import Runtime, runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from bus.access.model import Principal
     from bus.live.hub import Listener
@@ -39,7 +40,6 @@ WRITE_TIMEOUT_S = 10
 MOST_DIGITS = 19
 UNACKED_MS = 30_000
 MAX_INSTANCE = 64
-GOOD = "token_is_good"
 
 
 @dataclass
@@ -48,11 +48,18 @@ class Reader:
 
     run: Runtime
     principal: Principal
+    papers: Papers
     listener: Listener
     cursor: int
     epoch: str
     until_s: float
     link: Link | None = None
+    gone: bool = False
+
+    def leave(self) -> None:
+        """Hear that nobody reads any more."""
+        self.gone = True
+        self.listener.wake()
 
 
 def topics_of(principal: Principal) -> set[str]:
@@ -60,9 +67,9 @@ def topics_of(principal: Principal) -> set[str]:
     topics = {DRAIN, token_topic(principal.token_id)}
     if principal.node_id is not None:
         return topics | {node_topic(principal.node_id)}
-    if principal.kind == "agent":
-        return topics | {participant_topic(principal.participant_id or 0)}
-    return topics | {EVERYTHING}
+    if principal.participant_id is not None:
+        topics |= {participant_topic(principal.participant_id)}
+    return topics if principal.kind == "agent" else topics | {EVERYTHING}
 
 
 class StreamQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,16 +116,16 @@ def place(cursor: str, bounds: Bounds) -> tuple[int | None, str]:
 def stream(principal: Principal) -> Response:
     run, query = runtime(), read_query(StreamQuery)
     cursor, instance = read_cursor(query), query.instance
-    check_room(run, principal)
     with run.store.read() as conn:
         bounds = read_bounds(conn)
     at, lost = place(cursor, bounds) if cursor else (None, "")
     if not instance.isprintable():
         raise InvalidRequestError("'instance' is printable")
-    bound_writes(request.environ.get("gunicorn.socket"))
+    connection = request.environ.get("gunicorn.socket")
+    bound_writes(connection)
     start = Start(cursor, at, lost, bounds)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    body = open_stream(run, principal, instance, start)
+    body = open_stream(run, principal, instance, start, connection)
     return Response(body, mimetype="text/event-stream", headers=headers)
 
 
@@ -132,18 +139,6 @@ class Start:
     bounds: Bounds
 
 
-def check_room(run: Runtime, principal: Principal) -> None:
-    """Refuse a stream over the limits, or while stopping."""
-    if run.drain.begun:
-        raise DrainingError(retry_after_s=2)
-    if run.streams.total() >= run.config.max_streams:
-        raise TooManyStreamsError(retry_after_s=30)
-    if run.streams[principal.id] >= run.config.max_streams_each:
-        raise TooManyStreamsError(
-            f"{principal.name} has {run.config.max_streams_each} streams open", retry_after_s=30
-        )
-
-
 def bound_writes(connection: Any) -> None:
     """Cut a reader off that does not read, and notice one that has silently gone."""
     if isinstance(connection, socket.socket):
@@ -152,57 +147,75 @@ def bound_writes(connection: Any) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKED_MS)
 
 
-def open_stream(run: Runtime, principal: Principal, instance: str, start: Start) -> Iterator[bytes]:
+class Body:
+    """The bytes of a stream; closing it lets go of all it held, even where nothing was read."""
+
+    def __init__(self, given: Generator[bytes], held: ExitStack) -> None:
+        self._given, self._held = given, held
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._given
+
+    def close(self) -> None:
+        self._given.close()
+        self._held.close()
+
+
+def open_stream(
+    run: Runtime, principal: Principal, instance: str, start: Start, connection: Any
+) -> Body:
     """Register the stream now, so that a refusal is an HTTP answer; then give its bytes."""
-    listening = run.hub.listen(topics_of(principal))
-    listener = listening.__enter__()
-    link = None
-    if principal.node_id is not None and instance:
-        link = Link(instance, listener)
-        try:
-            run.presence.open(principal.node_id, link)
-        except BaseException:
-            listening.__exit__(None, None, None)
-            raise
-    note_node(run, principal, link)
-    run.streams[principal.id] += 1
-    lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
-    until_s = run.clock.monotonic_s() + lifetime_s
-    head = start.bounds.head if start.at is None else start.at
-    reader = Reader(run, principal, listener, head, start.bounds.epoch, until_s, link)
-    log("stream_opened", principal=principal.name, instance=instance, cursor=start.asked)
-
-    def give() -> Iterator[bytes]:
-        try:
-            yield FIRST
-            yield from begin(reader, start)
-            yield from follow(reader)
-        except BusError as error:
-            # Named so because browsers keep `error` for their own.
-            told = {"to_agent": None, "code": error.code, "detail": error.detail}
-            yield frame("bus-error", told)
-        finally:
-            listening.__exit__(None, None, None)
-            run.streams[principal.id] -= 1
-            close_link(reader)
-            log("stream_closed", principal=principal.name, instance=instance)
-
-    return give()
+    if run.drain.begun:
+        raise DrainingError(retry_after_s=2)
+    with ExitStack() as held:
+        held.enter_context(run.places.take(principal))
+        listener = held.enter_context(run.hub.listen(topics_of(principal)))
+        link = Link(instance, listener) if principal.node_id is not None and instance else None
+        lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
+        until_s = run.clock.monotonic_s() + lifetime_s
+        head = start.bounds.head if start.at is None else start.at
+        papers = papers_of_request()
+        reader = Reader(run, principal, papers, listener, head, start.bounds.epoch, until_s, link)
+        held.enter_context(be_present(reader))
+        held.enter_context(leaving.watch(connection, reader.leave))
+        log("stream_opened", principal=principal.name, instance=instance, cursor=start.asked)
+        held.callback(log, "stream_closed", principal=principal.name, instance=instance)
+        return Body(give(reader, start), held.pop_all())
 
 
-def close_link(reader: Reader) -> None:
-    """Have a node be offline when its watcher's stream has ended."""
-    node_id = reader.principal.node_id
-    if reader.link is not None and node_id is not None:
-        reader.run.presence.close(node_id, reader.link)
-        note_node(reader.run, reader.principal, reader.link)
+def give(reader: Reader, start: Start) -> Generator[bytes]:
+    """Give a stream's bytes from its first to its last."""
+    try:
+        yield FIRST
+        yield from begin(reader, start)
+        yield from follow(reader)
+    except BusError as error:
+        # Named so because browsers keep `error` for their own.
+        told = {"to_agent": None, "code": error.code, "detail": error.detail}
+        yield frame("bus-error", told)
 
 
-def note_node(run: Runtime, principal: Principal, link: Link | None) -> None:
+@contextmanager
+def be_present(reader: Reader) -> Iterator[None]:
+    """Have a node be online while its watcher's stream is open."""
+    node_id, link = reader.principal.node_id, reader.link
+    if node_id is None or link is None:
+        yield
+        return
+    reader.run.presence.open(node_id, link)
+    try:
+        note_node(reader)
+        yield
+    finally:
+        reader.run.presence.close(node_id, link)
+        note_node(reader)
+
+
+def note_node(reader: Reader) -> None:
     """Keep that a node's watcher was here just now; a fault of the disk must not end a stream."""
-    if link is not None:
-        with suppress(BusError):
-            run.store.write(lambda tx: tx.announce("node_seen", node_id=principal.node_id))
+    with suppress(BusError):
+        node_id = reader.principal.node_id
+        reader.run.store.write(lambda tx: tx.announce("node_seen", node_id=node_id))
 
 
 def begin(reader: Reader, start: Start) -> Iterator[bytes]:
@@ -237,6 +250,8 @@ def follow(reader: Reader) -> Iterator[bytes]:
     run = reader.run
     while True:
         reader.listener.clear()
+        if reader.gone:
+            return
         ending = why_end(reader)
         if ending:
             cursor = f"{reader.epoch}-{reader.cursor}"
@@ -274,9 +289,5 @@ def why_end(reader: Reader) -> str:
         return "replaced"
     if run.clock.monotonic_s() >= reader.until_s:
         return "lifetime"
-    if principal.token_id:
-        with run.store.read() as conn:
-            good = [call(conn, principal.token_id) for call in run.store.hooks.called(GOOD)]
-            if not all(good):
-                return "revoked"
-    return ""
+    with run.store.read() as conn:
+        return reader.papers.changed(conn, principal)

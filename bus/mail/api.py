@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -9,17 +10,20 @@ from flask import Response, request
 
 from bus.clock import to_text
 from bus.errors import (
+    BatchTooLargeError,
     EndedError,
     FencedError,
     InvalidRequestError,
+    NotFoundError,
     SenderMismatchError,
     UnknownHandleError,
+    UnknownRecipientError,
 )
 from bus.mail import render, rules, service
 from bus.mail.model import Draft, Limits
 from bus.serving.drain import DRAIN
-from bus.store.transaction import participant_topic
-from bus.web.calls import Calls
+from bus.store.transaction import participant_topic, token_topic
+from bus.web.calls import Calls, papers_of_request
 from bus.web.request import read_json, read_query
 from bus.web.runtime import runtime
 
@@ -73,6 +77,9 @@ class HandlesBody(msgspec.Struct, forbid_unknown_fields=True):
         handles = [self.handle] if self.handle else self.handles
         if not handles:
             raise InvalidRequestError('give "handle" or "handles" (GET /api/inbox shows them)')
+        most = runtime().config.max_together
+        if len(handles) > most:
+            raise BatchTooLargeError(f"{len(handles)} handles; at most {most}")
         return list(dict.fromkeys(handles))
 
 
@@ -127,25 +134,49 @@ def send(principal: Principal) -> tuple[dict[str, Any], int]:
     batch = isinstance(given, list)
     bodies = given if batch else [given]
     most = runtime().config.max_batch
-    if not 0 < len(bodies) <= most:
+    if not bodies:
         raise InvalidRequestError(f"a list has 1 to {most} messages")
-    drafts = [draft_of(principal, body) for body in bodies]
+    if len(bodies) > most:
+        raise BatchTooLargeError(f"the list has {len(bodies)} messages; at most {most}")
     key = key_of(principal, "send")
-    answer = runtime().store.write(
-        lambda tx: service.send(tx, principal, drafts, batch=batch, key=key), principal.id
-    )
+    # Before the messages are judged: what was good then may have expired since.
+    with runtime().store.read() as conn:
+        kept = service.replay(conn, key)
+    if kept is not None:
+        return kept, 202
+    drafts = [draft_of(principal, body) for body in bodies]
+    try:
+        answer = runtime().store.write(
+            lambda tx: service.send(tx, principal, drafts, batch=batch, key=key), principal.id
+        )
+    except UnknownRecipientError as error:
+        raise hinted(principal, error) from error
     return answer, 202
 
 
-def wait_for_mail(principal: Principal, seconds: int) -> bool:
-    """Wait until something is readable, at most so long; says whether something is."""
+def hinted(principal: Principal, error: UnknownRecipientError) -> UnknownRecipientError:
+    """Add who was perhaps meant; done here, since it takes its time and the writer has none."""
+    with runtime().store.read() as conn:
+        hint = service.hint(conn, principal, error.more.get("address", ""))
+    return UnknownRecipientError(f"{error.detail}; {hint}", **error.more)
+
+
+def wait_for_mail(principal: Principal, seconds: int, only: str | None) -> bool:
+    """Wait until something is readable, at most so long; says whether something is.
+
+    Raises:
+        UnauthorizedError: the token was revoked meanwhile.
+    """
     run, me = runtime(), principal.participant_id or 0
+    papers = papers_of_request()
     until_s = run.clock.monotonic_s() + seconds
-    with run.hub.listen({participant_topic(me), DRAIN}) as listener:
+    topics = {participant_topic(me), token_topic(principal.token_id), DRAIN}
+    with run.hub.listen(topics) as listener:
         while not run.drain.begun:
             listener.clear()
             with run.store.read() as conn:
-                if service.count_readable(conn, me):
+                papers.find(conn)
+                if service.count_readable(conn, me, only):
                     return True
             left_s = until_s - run.clock.monotonic_s()
             if left_s <= 0 or not listener.wait(left_s):
@@ -167,12 +198,22 @@ class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
 @calls.add("GET", "/api/inbox", who=WRITERS, summary="Read and lease what waits", query=InboxQuery)
 def inbox(principal: Principal) -> dict[str, Any] | Response:
     query = read_query(InboxQuery)
-    there = wait_for_mail(principal, query.wait)
+    if query.id:
+        check_known(principal, query.id)
+    with runtime().places.take(principal) if query.wait else nullcontext():
+        there = wait_for_mail(principal, query.wait, query.id)
     if query.view == "headers":
         return headers(principal, query.limit)
     ask = service.Ask(query.limit, query.max_bytes, query.id)
     page = lease_page(principal, ask) if there else service.Page([], 0)
     return show_page(principal, page, texts=query.text)
+
+
+def check_known(principal: Principal, message_id: str) -> None:
+    """Refuse to wait for what was never sent to the reader."""
+    with runtime().store.read() as conn:
+        if not service.is_for(conn, message_id, principal.participant_id or 0):
+            raise NotFoundError(f"no message {message_id[:40]!r} for you")
 
 
 def lease_page(principal: Principal, ask: service.Ask) -> service.Page:
@@ -232,7 +273,7 @@ def release(principal: Principal) -> tuple[dict[str, Any], int]:
     handles = body.given()
     if body.mode not in {"silent", "fail", "fatal"}:
         raise InvalidRequestError("'mode' is silent, fail or fatal")
-    reason = render.harmless(body.reason)[:4000]
+    reason = render.one_line(body.reason)
     results = runtime().store.write(
         lambda tx: service.release(tx, principal, handles, body.mode, reason), principal.id
     )
@@ -332,5 +373,8 @@ def history(principal: Principal) -> dict[str, Any]:
     "POST", "/api/threads/<thread>/release", who=("person", "admin"), summary="Let a thread go"
 )
 def release_thread(principal: Principal, thread: str) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        if not service.sees_thread(conn, principal, thread):
+            raise NotFoundError(f"no thread {thread[:40]!r} that you can see")
     released = runtime().store.write(lambda tx: service.release_thread(tx, thread), principal.id)
     return {"thread": thread, "released": released}

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from bus.guard import service as guard
 from bus.mail import queries
-from bus.mail.model import WAITING
 from bus.mail.moves import end, make_deliverable, move, requeue
 from bus.mail.notes import tell_delay
-from bus.mail.rules import next_due
+from bus.mail.rules import is_scheduled, next_due
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -34,9 +33,9 @@ def do_one(tx: Transaction, row: sa.Row[Any]) -> None:
         requeue(tx, row, "its lease ended without an ack", counted=True)
     elif row.expires_ms is not None and row.expires_ms <= tx.now_ms:
         end(tx, row, "expired", f"not read in time ({row.reason or row.state})")
-    elif row.state == "held":
+    elif is_scheduled(dict(row._mapping)):  # noqa: SLF001 - its public name
         release_scheduled(tx, row)
-    elif row.state in WAITING and row.delayed_ms is None:
+    elif row.delayed_ms is None:
         queries.update_delivery(tx.conn, row.id, {"delayed_ms": tx.now_ms})
         tell_delay(tx, row)
         set_due(tx, queries.one(tx.conn, row.id))
@@ -62,6 +61,7 @@ def set_due(tx: Transaction, row: sa.Row[Any]) -> None:
 def prune(tx: Transaction) -> int:
     """Remove messages that ended long ago and idempotency keys of yesterday, a batch at a time."""
     queries.forget_keys(tx.conn, tx.now_ms - DAY_MS)
+    guard.forget(tx)
     old = queries.prunable(tx.conn, tx.now_ms - tx.config.retention_s * 1000, BATCH)
     if old:
         queries.delete_messages(tx.conn, old)

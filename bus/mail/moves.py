@@ -91,7 +91,8 @@ def make_deliverable(tx: Transaction, row: sa.Row[Any], reason: str = "") -> Non
         "priority": PRIORITIES[row.priority],
         "at": to_text(tx.now_ms),
     }
-    seq = append(tx, "message", data, Concerns(participant_id=row.recipient_id))
+    ends = Concerns(participant_id=row.recipient_id, sender_id=row.sender_id)
+    seq = append(tx, "message", data, ends)
     move(tx, row, "queued", reason, seq=seq, queued_ms=tx.now_ms)
     tx.announce("mail_queued", participant_id=row.recipient_id)
 

@@ -8,6 +8,7 @@ from bus.directory import service as directory
 from bus.mail import queries
 from bus.mail.model import Draft
 from bus.mail.moves import end
+from bus.mail.rules import quote
 from bus.mail.sending import Context, deliver, write_message
 
 if TYPE_CHECKING:
@@ -19,18 +20,27 @@ if TYPE_CHECKING:
 def tell_failure(tx: Transaction, row: sa.Row[Any]) -> None:
     """Tell a sender that its message ended without an ack, and wake it."""
     body = (
-        f"Your message {row.message_id} ({row.type}) to {row.to_name} is {row.state}: {row.reason}."
-        f" What happened: GET /api/messages/{row.message_id}"
+        f"Your message {row.message_id} ({row.type}) to {row.to_name} is {row.state}. The reason"
+        f" given, perhaps in another's words: {quote(row.reason)}. What happened: {where(tx, row)}"
     )
     write(tx, row, "FAILURE", body, wake=True)
 
 
+def where(tx: Transaction, row: sa.Row[Any]) -> str:
+    """Write how a message's sender asks what became of it."""
+    if row.sender_id is None or directory.get(tx.conn, row.sender_id).kind == "person":
+        return f"bus trace {row.message_id}"
+    return f"GET /api/messages/{row.message_id}"
+
+
 def tell_delay(tx: Transaction, row: sa.Row[Any]) -> None:
     """Tell a sender that its message still waits, without waking it."""
-    minutes = (tx.now_ms - row.queued_ms) // 60_000
+    minutes = (tx.now_ms - (row.queued_ms or row.created_ms)) // 60_000
+    when = "when a person lets its thread go" if row.state == "held" else "as soon as it can be"
     body = (
         f"Your message {row.message_id} ({row.type}) to {row.to_name} has waited {minutes} min"
-        f" ({row.reason or row.state}); it is still kept and will be delivered."
+        f" ({row.state}{': ' if row.reason else ''}{quote(row.reason) if row.reason else ''});"
+        f" it is kept and will be delivered {when}."
     )
     write(tx, row, "DELAYED", body, wake=False)
 
@@ -62,11 +72,12 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
 
 
 def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]) -> None:
-    """Tell every person who may see the pair that a thread is held, once."""
+    """Tell every person who may see the pair that a thread is held, once; else its writer."""
     names = " and ".join(directory.get(tx.conn, who).name for who in pair if who)
     body = f"Thread {thread} between {names} is held ({reason}). Let it go: bus release {thread}"
     draft = Draft(to=(), body=body, type="GUARD", reply_expected=False, wake=False)
-    for person in directory.people_who_see(tx.conn, pair):
+    people = directory.people_who_see(tx.conn, pair)
+    for person in people or [directory.get(tx.conn, who) for who in pair[:1] if who]:
         write_to(tx, draft, Context(tx.ids.new("t", tx.now_ms), 0, ("wakebus",)), person.id)
 
 

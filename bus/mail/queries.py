@@ -19,6 +19,7 @@ FULL = sa.select(
     deliveries,
     *[c for c in messages.c if c.name not in {"id", "priority"}],
     sender.c.name.label("from_name"),
+    sender.c.accepts.label("from_accepts"),
     recipient.c.name.label("to_name"),
 ).select_from(
     deliveries.join(messages, messages.c.id == deliveries.c.message_id)
@@ -78,8 +79,10 @@ def readable(
     return conn.execute(query.order_by(deliveries.c.priority, deliveries.c.seq).limit(limit)).all()
 
 
-def count_readable(conn: sa.Connection, recipient_id: int) -> int:
+def count_readable(conn: sa.Connection, recipient_id: int, only: str | None = None) -> int:
     query = sa.select(sa.func.count()).where(_open_of(recipient_id, READABLE))
+    if only:
+        query = query.where(deliveries.c.message_id == only)
     return int(conn.execute(query).scalar_one())
 
 
@@ -87,6 +90,16 @@ def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
     """Read what a wake would be for: deliverable, not read, and meant to wake."""
     query = FULL.where(_open_of(recipient_id, WAITING), deliveries.c.wakes == 1)
     return conn.execute(query.order_by(deliveries.c.priority, deliveries.c.seq)).all()
+
+
+def count_waiting(conn: sa.Connection, recipient_id: int) -> tuple[int, int]:
+    """Count what a wake would be for: all, and the urgent."""
+    urgent = sa.func.count().filter(deliveries.c.priority == 0)
+    query = sa.select(sa.func.count(), urgent).where(
+        _open_of(recipient_id, WAITING), deliveries.c.wakes == 1
+    )
+    row = conn.execute(query).one()
+    return int(row[0]), int(row[1])
 
 
 def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
@@ -100,8 +113,17 @@ def open_of(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
 
 
 def count_open(conn: sa.Connection, recipient_id: int) -> int:
-    query = sa.select(sa.func.count()).where(
-        deliveries.c.recipient_id == recipient_id, deliveries.c.ended_ms.is_(None)
+    """Count what fills an inbox: what its owner can read, and so can settle."""
+    query = sa.select(sa.func.count()).where(_open_of(recipient_id, READABLE))
+    return int(conn.execute(query).scalar_one())
+
+
+def count_held(conn: sa.Connection, sender_id: int) -> int:
+    """Count what is held of a sender's mail."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
+        .where(deliveries.c.state == "held", messages.c.sender_id == sender_id)
     )
     return int(conn.execute(query).scalar_one())
 
@@ -118,6 +140,15 @@ def first_due(conn: sa.Connection) -> int | None:
 
 def held_in(conn: sa.Connection, thread: str) -> Sequence[Any]:
     return conn.execute(FULL.where(messages.c.thread == thread, deliveries.c.state == "held")).all()
+
+
+def of_thread(conn: sa.Connection, thread: str) -> Sequence[Any]:
+    return conn.execute(FULL.where(messages.c.thread == thread)).all()
+
+
+def most_hops(conn: sa.Connection, thread: str) -> int:
+    query = sa.select(sa.func.max(messages.c.hops)).where(messages.c.thread == thread)
+    return int(conn.execute(query).scalar() or 0)
 
 
 def rungs(conn: sa.Connection, delivery_ids: Sequence[int]) -> Sequence[Any]:
@@ -146,7 +177,11 @@ def between(conn: sa.Connection, me: int, other: int, limit: int) -> Sequence[An
     """Read the last deliveries between two, either way, newest first."""
     pair = sa.or_(
         sa.and_(messages.c.sender_id == me, deliveries.c.recipient_id == other),
-        sa.and_(messages.c.sender_id == other, deliveries.c.recipient_id == me),
+        sa.and_(
+            messages.c.sender_id == other,
+            deliveries.c.recipient_id == me,
+            deliveries.c.seq.is_not(None),
+        ),
     )
     return conn.execute(FULL.where(pair).order_by(deliveries.c.id.desc()).limit(limit)).all()
 

@@ -10,6 +10,7 @@ from bus.clock import from_text
 from bus.errors import (
     BodyTooLargeError,
     InvalidRequestError,
+    TooManyRecipientsError,
     UnknownHandleError,
     WaitingRefusedError,
 )
@@ -63,7 +64,9 @@ def read_recipients(to: object, limits: Limits) -> tuple[str, ...]:
     if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
         raise InvalidRequestError("'to' is a name, a list of names, a session key or a group")
     if len(names) > limits.max_recipients:
-        raise InvalidRequestError(f"'to' has {len(names)} names; at most {limits.max_recipients}")
+        raise TooManyRecipientsError(
+            f"'to' has {len(names)} names; at most {limits.max_recipients}"
+        )
     return tuple(dict.fromkeys(names))
 
 
@@ -146,6 +149,17 @@ def read_handle(text: str) -> Handle:
     return Handle(found[1], int(found[2]), text)
 
 
+def quote(text: str, most: int = 1000) -> str:
+    """Write another's words as one line in quotes, so that none of them can pass for the bus's."""
+    line = " ".join(text.replace('"', "'").split())
+    return f'"{line[: most - 1]}…"' if len(line) > most else f'"{line}"'
+
+
+def is_scheduled(delivery: Mapping[str, Any]) -> bool:
+    """Say whether a delivery is held until its time, and not by the guard."""
+    return delivery["state"] == "held" and not delivery["reason"].startswith("guard")
+
+
 def next_due(delivery: Mapping[str, Any], delayed_s: int) -> int | None:
     """Give when the keeper must look at a delivery again, in ms, or None for never.
 
@@ -156,9 +170,9 @@ def next_due(delivery: Mapping[str, Any], delayed_s: int) -> int | None:
     if delivery["state"] == "read":
         return int(delivery["lease_until_ms"])
     times = [delivery["expires_ms"]]
-    if delivery["state"] == "held" and delivery["deliver_ms"] is not None:
-        times.append(delivery["deliver_ms"] if not delivery["reason"].startswith("guard") else None)
-    if delivery["state"] != "held" and delivery["delayed_ms"] is None:
-        times.append(delivery["queued_ms"] + delayed_s * 1000)
+    if is_scheduled(delivery):
+        times.append(delivery["deliver_ms"])
+    elif delivery["delayed_ms"] is None:
+        times.append((delivery["queued_ms"] or delivery["created_ms"]) + delayed_s * 1000)
     known = [time for time in times if time is not None]
     return min(known) if known else None

@@ -7,12 +7,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import (
+    BatchTooLargeError,
     BusError,
     InboxFullError,
     KeyReusedError,
     NotFoundError,
+    TooManyRecipientsError,
     TypeNotTakenError,
     UnknownRecipientError,
 )
@@ -21,6 +24,8 @@ from bus.mail import queries
 from bus.mail.moves import make_deliverable, move, tell_sender, write_rung
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from bus.access.model import Principal
     from bus.directory.model import Participant
     from bus.mail.model import Draft
@@ -55,10 +60,17 @@ def send(
     tx: Transaction, principal: Principal, drafts: list[Draft], *, batch: bool, key: Key | None
 ) -> dict[str, Any]:
     """Accept messages, all or none; a repeated key gives the first answer again."""
-    kept = replay(tx, key)
+    kept = replay(tx.conn, key)
     if kept is not None:
-        return {**kept, "deduplicated": True}
-    sent = [send_one(tx, principal, draft) for draft in drafts]
+        return kept
+    sent: list[dict[str, Any]] = []
+    for draft in drafts:
+        sent.append(send_one(tx, principal, draft))
+        together = sum(len(one["deliveries"]) for one in sent)
+        if together > tx.config.max_together:
+            raise BatchTooLargeError(
+                f"more than {tx.config.max_together} deliveries in one request; send several"
+            )
     answer: dict[str, Any] = {"status": "accepted", "deduplicated": False}
     answer |= {"messages": sent} if batch else sent[0]
     if key:
@@ -68,17 +80,16 @@ def send(
     return answer
 
 
-def replay(tx: Transaction, key: Key | None) -> dict[str, Any] | None:
+def replay(conn: sa.Connection, key: Key | None) -> dict[str, Any] | None:
     """Find the answer that a key had, refusing the key for another request."""
     if key is None:
         return None
-    kept = queries.find_key(tx.conn, key.principal, key.route, key.key)
+    kept = queries.find_key(conn, key.principal, key.route, key.key)
     if kept is None:
         return None
     if kept.request_hash != key.request_hash:
         raise KeyReusedError
-    answer: dict[str, Any] = json.loads(kept.answer)
-    return answer
+    return {**json.loads(kept.answer), "deduplicated": True}
 
 
 def send_one(tx: Transaction, principal: Principal, draft: Draft) -> dict[str, Any]:
@@ -94,6 +105,8 @@ def send_one(tx: Transaction, principal: Principal, draft: Draft) -> dict[str, A
         pair = (principal.participant_id or 0, recipient.id)
         held = guard.check(tx, context.thread, context.hops, pair)
         deliveries.append(deliver(tx, message_id, draft, recipient, held))
+    if any(one["state"] == "held" for one in deliveries):
+        check_share(tx, principal)
     answer = {"id": message_id, "thread": context.thread, "deliveries": deliveries}
     return answer | ({"unreachable": unreachable} if unreachable else {})
 
@@ -125,21 +138,33 @@ def find_recipients(
     if wrong:
         first = wrong[0]
         raise type(first)(
-            "; ".join(error.detail for error in wrong), retry_after_s=first.retry_after_s
+            "; ".join(error.detail for error in wrong),
+            retry_after_s=first.retry_after_s,
+            **first.more,
         )
     if not found:
         raise UnknownRecipientError("nobody in this group can be reached", unreachable=unreachable)
+    if len(found) > tx.config.max_recipients:
+        raise TooManyRecipientsError(
+            f"this group is {len(found)} recipients; at most {tx.config.max_recipients}"
+        )
     return list(found.values()), unreachable
 
 
 def check_recipient(tx: Transaction, recipient: Participant, draft: Draft) -> None:
     """Refuse a type that the recipient does not take, and a full inbox."""
     takes = recipient.accepts
-    if takes is not None and draft.type not in takes and not draft.in_reply_to:
+    if takes is not None and draft.type not in takes and not is_answer(tx, draft, recipient):
         raise TypeNotTakenError(
             f"{recipient.name} does not take {draft.type}; it takes {', '.join(takes)}"
         )
     check_room(tx, recipient)
+
+
+def is_answer(tx: Transaction, draft: Draft, recipient: Participant) -> bool:
+    """Say whether a message answers one of its recipient's own."""
+    rows = queries.of_message(tx.conn, draft.in_reply_to) if draft.in_reply_to else []
+    return any(row.sender_id == recipient.id for row in rows)
 
 
 def check_room(tx: Transaction, recipient: Participant) -> None:
@@ -151,28 +176,40 @@ def check_room(tx: Transaction, recipient: Participant) -> None:
         )
 
 
+def check_share(tx: Transaction, principal: Principal) -> None:
+    """Refuse to hold back more than an inbox holds; what is held is laid to its sender."""
+    most = tx.config.max_inbox
+    if queries.count_held(tx.conn, principal.participant_id or 0) > most:
+        raise InboxFullError(
+            f"{most} messages of {principal.name} are held already; nothing was taken",
+            retry_after_s=60,
+        )
+
+
 def find_context(
     tx: Transaction, principal: Principal, draft: Draft, recipients: list[Participant]
 ) -> Context:
     """Find what the message inherits: from what it answers, or from what its sender has leased."""
     me = principal.participant_id or 0
-    parent = None
+    parent, to = None, {recipient.id for recipient in recipients}
     if draft.in_reply_to:
         rows = queries.of_message(tx.conn, draft.in_reply_to)
         mine = [row for row in rows if me in {row.recipient_id, row.sender_id}]
         if not mine:
             raise NotFoundError(f"'in_reply_to': no message {draft.in_reply_to[:40]!r} of yours")
         parent = mine[0]
-    else:
-        leased = queries.leased(tx.conn, me)
-        to = {recipient.id for recipient in recipients}
+    elif principal.kind != "person":
+        leased = [row for row in queries.leased(tx.conn, me) if row.sender_id is not None]
         # Mail from the one now written to is the likeliest parent; else the longest chain counts.
         parent = max(leased, key=lambda row: (row.sender_id in to, row.hops), default=None)
     if parent is None:
         return Context(tx.ids.new("t", tx.now_ms), 0, (principal.name,))
-    path = (*json.loads(parent.path), principal.name)
+    path = (*json.loads(parent.path), principal.name)[-64:]
+    if not draft.in_reply_to and parent.sender_id not in to:
+        # A word to a third one: the chain goes on, in a thread that its reader may know.
+        return Context(tx.ids.new("t", tx.now_ms), parent.hops + 1, path)
     hops = 0 if principal.kind == "person" else parent.hops + 1
-    return Context(parent.thread, hops, path[-64:])
+    return Context(parent.thread, hops, path)
 
 
 def release_by_person(tx: Transaction, principal: Principal, thread: str) -> None:
@@ -183,12 +220,13 @@ def release_by_person(tx: Transaction, principal: Principal, thread: str) -> Non
 
 def release_thread(tx: Transaction, thread: str) -> int:
     """End a thread's hold and deliver what it held back; gives how many went."""
-    if not guard.release(tx, thread):
+    if not guard.release(tx, thread, queries.most_hops(tx.conn, thread)):
         return 0
     held = [row for row in queries.held_in(tx.conn, thread) if row.reason.startswith("guard")]
     for row in held:
         if row.deliver_ms is not None and row.deliver_ms > tx.now_ms:
-            move(tx, row, "held", "scheduled")  # released by the guard, and still not due
+            # Released by the guard, and still not due.
+            move(tx, row, "held", f"scheduled for {to_text(row.deliver_ms)}")
         else:
             make_deliverable(tx, row, "released by a person")
     return len(held)
@@ -258,11 +296,10 @@ def deliver(
     row = queries.one(tx.conn, delivery_id)
     write_rung(tx, row)
     tell_sender(tx, row)
+    if not held and draft.deliver_ms is not None and draft.deliver_ms > tx.now_ms:
+        held = f"scheduled for {to_text(draft.deliver_ms)}"
     if held:
         move(tx, row, "held", held)
         return {"to": recipient.name, "state": "held", "reason": held}
-    if draft.deliver_ms is not None and draft.deliver_ms > tx.now_ms:
-        move(tx, row, "held", "scheduled")
-        return {"to": recipient.name, "state": "held", "reason": "scheduled"}
     make_deliverable(tx, row)
     return {"to": recipient.name, "state": "queued"}

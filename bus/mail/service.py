@@ -9,9 +9,9 @@ from bus.mail import notes, queries, tracing
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
 from bus.mail.render import Reader
-from bus.mail.sending import Key, hash_request, release_thread, send
+from bus.mail.sending import Key, hash_request, release_thread, replay, send
 from bus.mail.settling import ack, extend, release, reply
-from bus.mail.tracing import history, trace
+from bus.mail.tracing import history, is_for, sees_thread, trace
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,19 +31,24 @@ __all__ = [
     "first_due",
     "hash_request",
     "headers",
+    "hint",
     "history",
+    "is_for",
     "prune",
     "read_inbox",
     "reader_of",
     "register",
     "release",
     "release_thread",
+    "replay",
     "reply",
+    "sees_thread",
     "send",
     "trace",
 ]
 PENDING = 1000
 count_readable = queries.count_readable
+hint = directory.hint
 first_due = queries.first_due
 
 

@@ -45,7 +45,11 @@ def each(
     """Do something with each good handle; the others say what became of them."""
     results = []
     for text in handles:
-        handle = read_handle(text)
+        try:
+            handle = read_handle(text)
+        except UnknownHandleError:
+            results.append({"handle": text[:80], "result": "unknown"})
+            continue
         row = queries.of_recipient(tx.conn, handle.message_id, principal.participant_id or 0)
         if row is None or not 0 < handle.attempt <= row.attempt:
             results.append({"handle": text, "result": "unknown"})
@@ -119,8 +123,8 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
     answer: dict[str, Any] = {"acked": acks}
     if unless_replied and row.replied_ms is not None:
         answer |= {"status": "skipped", "reason": "it has replied itself"}
-    elif acks and directory.get(tx.conn, row.sender_id).removed:
-        answer |= {"status": "skipped", "reason": f"{row.from_name} was removed from the bus"}
+    elif acks and not can_reach(tx, principal, row.sender_id):
+        answer |= {"status": "skipped", "reason": f"{row.from_name} can no longer be reached"}
     else:
         answer |= send_reply(tx, principal, row, draft)
     if acked:
@@ -139,6 +143,12 @@ def check_ack(row: sa.Row[Any], handle: Handle) -> None:
         raise EndedError(f"the item is {row.state}: {row.reason}")
 
 
+def can_reach(tx: Transaction, principal: Principal, participant_id: int) -> bool:
+    """Say whether the sender of an item is still there, and in a compartment of its reader."""
+    sender = directory.get(tx.conn, participant_id)
+    return not sender.removed and directory.sees(principal, sender)
+
+
 def send_reply(
     tx: Transaction, principal: Principal, row: sa.Row[Any], draft: Draft
 ) -> dict[str, Any]:
@@ -148,9 +158,9 @@ def send_reply(
     known = queries.by_reply_key(tx.conn, key)
     if known:
         return {"status": "accepted", "id": known, "deduplicated": True}
+    if not can_reach(tx, principal, row.sender_id):
+        raise NoReplyAddressError(f"{row.from_name} can no longer be reached; ack is enough")
     sender = directory.get(tx.conn, row.sender_id)
-    if sender.removed:
-        raise NoReplyAddressError(f"{sender.name} was removed from the bus; ack is enough")
     if row.replied_ms is not None:
         # The first answer to what it sent always has room; any further one is mail like any.
         check_room(tx, sender)
@@ -165,6 +175,12 @@ def send_reply(
         reply_key=key,
     )
     pair = (principal.participant_id or 0, sender.id)
-    deliver(tx, message_id, draft, sender, guard.check(tx, context.thread, context.hops, pair))
+    held = guard.check(tx, context.thread, context.hops, pair)
+    delivered = deliver(tx, message_id, draft, sender, held)
     queries.update_delivery(tx.conn, row.id, {"replied_ms": tx.now_ms})
-    return {"status": "accepted", "id": message_id, "deduplicated": False}
+    return {
+        "status": "accepted",
+        "id": message_id,
+        "deduplicated": False,
+        "deliveries": [delivered],
+    }

@@ -41,7 +41,7 @@ def trace(
         "from": first.from_name or SYSTEM,
         "thread": first.thread,
         "hops": first.hops,
-        "path": json.loads(first.path),
+        "path": visible_path(conn, principal, first),
         "type": first.type,
         "subject": first.subject,
         "priority": PRIORITIES[first.priority],
@@ -55,6 +55,27 @@ def trace(
     return shown
 
 
+def visible_path(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> list[str]:
+    """Show by whom a message came here, as far as the reader may know of them."""
+    ends = {row.from_name, row.to_name, SYSTEM}
+    return [
+        name
+        for name in json.loads(row.path)
+        if name in ends or directory.is_visible(conn, principal, name)
+    ]
+
+
+def is_for(conn: sa.Connection, message_id: str, participant_id: int) -> bool:
+    """Say whether a message is in somebody's inbox, or was."""
+    row = queries.of_recipient(conn, message_id, participant_id)
+    return row is not None and row.seq is not None
+
+
+def sees_thread(conn: sa.Connection, principal: Principal, thread: str) -> bool:
+    """Say whether the reader may know of anything in a thread."""
+    return any(sees(conn, principal, row) for row in queries.of_thread(conn, thread))
+
+
 def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:
     """Say whether a delivery is the reader's to see.
 
@@ -63,8 +84,10 @@ def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:
     if principal.kind == "admin":
         return True
     me = principal.participant_id
-    if me is not None and me in {row.sender_id, row.recipient_id}:
+    if me is not None and me == row.sender_id:
         return True
+    if me is not None and me == row.recipient_id:
+        return row.seq is not None  # what is held is not there yet
     if principal.kind != "person":
         return False
     ends = [who for who in (row.sender_id, row.recipient_id) if who is not None]
@@ -115,7 +138,7 @@ def history(
     conn: sa.Connection, principal: Principal, other: str, limit: int
 ) -> list[dict[str, Any]]:
     """Show the last messages between the reader and another, oldest first."""
-    with_whom = directory.resolve(conn, principal, other).participants[0]
+    with_whom = directory.find_visible(conn, principal, other)
     rows = queries.between(conn, principal.participant_id or 0, with_whom.id, limit)
     return [
         {

@@ -24,8 +24,7 @@ class Pending:
 
 def pending(conn: sa.Connection, participant_id: int) -> Pending:
     """Count what a wake would be for."""
-    rows = queries.waiting(conn, participant_id)
-    return Pending(len(rows), sum(row.priority == 0 for row in rows))
+    return Pending(*queries.count_waiting(conn, participant_id))
 
 
 def last_lease_ms(conn: sa.Connection, participant_id: int) -> int | None:

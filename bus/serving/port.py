@@ -8,12 +8,26 @@ import socket
 from bus.errors import ConfigError
 
 
+LAST_PORT = 65_535
+
+
+def check_port_number(port: int) -> None:
+    """Refuse a number that is no port.
+
+    Raises:
+        ConfigError: it is too large; what is below 0 the settings refuse themselves.
+    """
+    if port > LAST_PORT:
+        raise ConfigError(f"BUS_PORT={port} is no port: 0 to {LAST_PORT}")
+
+
 def check_port(host: str, port: int) -> None:
     """Bind and let go; port 0 is always free.
 
     Raises:
-        ConfigError: the port is taken, or the address is not this machine's.
+        ConfigError: it is no port, it is taken, or the address is not this machine's.
     """
+    check_port_number(port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

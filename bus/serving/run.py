@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from bus.errors import SchemaError
 from bus.serving.port import check_port
+from bus.serving.tls import check_tls, warnings_of
 from bus.store.lock import take_lock
 from bus.store.version import HEAD, read_version
 
@@ -76,14 +77,19 @@ def serve(config: Config) -> NoReturn:
     Raises:
         SchemaError: the database is not at this program's schema.
         LockedError: another bus has the database.
-        ConfigError: the port is taken.
+        ConfigError: the port is taken, or the certificate is none.
     """
+    check_tls(config)
     at = read_version(config.db_path)
     if at is None:
         raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
     if at != HEAD:
-        raise SchemaError(f"the database is at {at}, this program at {HEAD}; run: bus migrate")
+        raise SchemaError(
+            f"the database is at {at}, this program at {HEAD}; run: bus migrate --backup"
+        )
     take_lock(config.db_path)
     check_port(config.host, config.port)
+    for warning in warnings_of(config):
+        print(warning, file=sys.stderr)  # noqa: T201 - a person starts it
     Server(config).run()
     raise SystemExit(0)

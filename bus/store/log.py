@@ -39,7 +39,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Concerns:
-    """Whose streams show a fact: the participant it is for, the sender it tells, the node."""
+    """Whom a fact is about: the participant it is for, the sender of the message, the node."""
 
     participant_id: int | None = None
     sender_id: int | None = None

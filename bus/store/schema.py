@@ -227,7 +227,13 @@ sa.Index(
     sqlite_where=sa.text("ended_ms IS NULL"),
     postgresql_where=sa.text("ended_ms IS NULL"),
 )
-sa.Index("ix_deliveries_recipient", deliveries.c.recipient_id, deliveries.c.id)
+sa.Index("ix_deliveries_recipient", deliveries.c.recipient_id, deliveries.c.ended_ms)
+sa.Index(
+    "ix_deliveries_held",
+    deliveries.c.message_id,
+    sqlite_where=sa.text("state = 'held'"),
+    postgresql_where=sa.text("state = 'held'"),
+)
 due_index("ix_deliveries_due", deliveries.c.due_ms)
 due_index("ix_deliveries_ended", deliveries.c.ended_ms)
 
@@ -271,7 +277,14 @@ sa.Index("uq_wakes_generation", wakes.c.participant_id, wakes.c.generation, uniq
 due_index("ix_wakes_due", wakes.c.due_ms)
 due_index("ix_wakes_closed", wakes.c.closed_ms)
 
-holds = table("holds", key("thread"), number("at_ms"), text("reason"))
+holds = table(
+    "holds",
+    key("thread"),
+    number("at_ms"),
+    text("reason"),
+    number("released_ms", null=True),
+    number("from_hops", default=0),
+)
 
 idempotency = table(
     "idempotency",

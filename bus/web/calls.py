@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, g, request
 
 from bus.access import service as access
-from bus.errors import BodyTooLargeError, ForbiddenError
+from bus.errors import (
+    BodyTooLargeError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    UnauthorizedError,
+)
 from bus.logs import log
 from bus.web.runtime import runtime
 
@@ -17,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import msgspec
+    import sqlalchemy as sa
 
     from bus.access.model import Principal
+    from bus.config import Config
 
 View = Any
 
@@ -76,23 +83,57 @@ class Calls:
 
 def run(call: Call, **parts: Any) -> View:
     """Find out who asks, hold the limits, and answer."""
+    if request.method == "HEAD" and call.who:
+        raise MethodNotAllowedError("HEAD would do what GET does and show nothing of it: use GET")
     most = runtime().config.max_request_bytes
     if (request.content_length or 0) > most:
         raise BodyTooLargeError(f"a request has at most {most} bytes")
     return call.view(admit(call), **parts) if call.who else call.view(**parts)
 
 
+@dataclass(frozen=True)
+class Papers:
+    """By what a request showed who it is; a stream shows them again while it is open."""
+
+    config: Config
+    authorization: str
+    shared_secret: str
+    agent: str
+
+    def find(self, conn: sa.Connection) -> Principal:
+        """Find the principal, as it is now.
+
+        Raises:
+            UnauthorizedError: they are not, or no longer, good.
+        """
+        return access.authenticate(
+            conn, self.config, self.authorization, self.shared_secret, self.agent
+        )
+
+    def changed(self, conn: sa.Connection, principal: Principal) -> str:
+        """Say what has become of a principal since: `revoked`, `changed` or nothing."""
+        try:
+            return "" if self.find(conn) == principal else "changed"
+        except UnauthorizedError:
+            return "revoked"
+
+
+def papers_of_request() -> Papers:
+    """Keep by what this request shows who it is."""
+    names = ("Authorization", "X-Shared-Secret", "X-Agent")
+    return Papers(runtime().config, *(request.headers.get(name, "") for name in names))
+
+
 def admit(call: Call) -> Principal:
     """Find the principal of a request and refuse one that may not make this call."""
-    run_time, headers = runtime(), request.headers
-    with run_time.store.read() as conn:
-        principal = access.authenticate(
-            conn,
-            run_time.config,
-            headers.get("Authorization", ""),
-            headers.get("X-Shared-Secret", ""),
-            headers.get("X-Agent", ""),
-        )
+    run_time, papers = runtime(), papers_of_request()
+    try:
+        with run_time.store.read() as conn:
+            principal = papers.find(conn)
+    except UnauthorizedError:
+        # Guessing has a limit of its own, by address, or the log would be the guesser's.
+        run_time.limits.take(f"refused {request.remote_addr}")
+        raise
     g.principal = principal
     if principal.kind not in call.who:
         raise ForbiddenError(
@@ -104,13 +145,13 @@ def admit(call: Call) -> Principal:
 
 def note_answer(response: Response) -> Response:
     """Count every answer, and log what changed something or failed."""
-    rule = request.url_rule.rule if request.url_rule else "none"
-    runtime().metrics.requests.labels(f"{request.method} {rule}", response.status_code).inc()
+    known = f"{request.method} {request.url_rule.rule}" if request.url_rule else "other"
+    runtime().metrics.requests.labels(known, response.status_code).inc()
     if request.method != "GET" or response.status_code >= 400:
         principal = g.get("principal")
         log(
             "request_answered",
-            call=f"{request.method} {rule}",
+            call=known,
             status=response.status_code,
             principal=principal.name if principal else "",
             request=g.get("request_id", ""),

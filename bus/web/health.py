@@ -33,5 +33,5 @@ def readyz() -> dict[str, Any]:
 
 @calls.add("GET", "/metrics", who=("person", "admin"), summary="For Prometheus")
 def metrics(_principal: Principal) -> Response:
-    page = runtime().metrics.render(runtime().store.writer)
+    page = runtime().metrics.render(runtime().store.writer, runtime().places.taken)
     return Response(page, mimetype="text/plain; version=0.0.4")

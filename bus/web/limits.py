@@ -1,12 +1,17 @@
-"""How many requests a principal may make: a bucket each that refills with time."""
+"""How much a principal may ask for: requests in time, and connections that it keeps open."""
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bus.errors import RateLimitedError
+from bus.errors import RateLimitedError, TooManyStreamsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bus.access.model import Principal
     from bus.clock import Clock
     from bus.config import Config
 
@@ -33,3 +38,37 @@ class Limits:
         if len(self._buckets) >= MOST_BUCKETS:
             self._buckets.clear()
         self._buckets[who] = (left - 1, now_s)
+
+
+class Places:
+    """Connections that stay open, streams and waiting reads alike: so many each, so many in all.
+
+    The rest of the server's connections is for requests that end, so that sending has room.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._taken: Counter[str] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """Count those that are open now."""
+        return self._taken.total()
+
+    @contextmanager
+    def take(self, principal: Principal) -> Iterator[None]:
+        """Hold a place for a while, or refuse."""
+        each = self._config.max_streams_each
+        if self._taken[principal.id] >= each:
+            raise TooManyStreamsError(
+                f"{principal.name} has {each} streams and waiting reads open", retry_after_s=30
+            )
+        if self.taken >= self._config.max_streams:
+            raise TooManyStreamsError(retry_after_s=30)
+        self._taken[principal.id] += 1
+        try:
+            yield
+        finally:
+            self._taken[principal.id] -= 1
+            if not self._taken[principal.id]:
+                del self._taken[principal.id]

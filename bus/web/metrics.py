@@ -21,13 +21,16 @@ class Metrics:
             ["call", "status"],
             registry=self._registry,
         )
-        self.streams = Gauge("wakebus_streams", "Open streams", registry=self._registry)
+        self.places = Gauge(
+            "wakebus_streams", "Open streams and waiting reads", registry=self._registry
+        )
         self.queue = Gauge("wakebus_writer_queue", "Writes waiting", registry=self._registry)
         self.commits = Gauge("wakebus_commits", "Commits since start", registry=self._registry)
         self.writes = Gauge("wakebus_writes", "Writes since start", registry=self._registry)
 
-    def render(self, writer: Writer) -> bytes:
+    def render(self, writer: Writer, places: int) -> bytes:
         """Give the page as text."""
+        self.places.set(places)
         self.queue.set(writer.depth)
         self.commits.set(writer.commits)
         self.writes.set(writer.operations)

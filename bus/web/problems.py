@@ -34,6 +34,8 @@ STATUS: dict[str, int] = {
     "conflict": 409,
     "name_taken": 409,
     "mixed_compartments": 409,
+    "batch_too_large": 400,
+    "too_many_recipients": 400,
     "other_node": 409,
     "code_used": 409,
     "code_expired": 410,

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from bus.clock import Clock
     from bus.config import Config
     from bus.ids import Ids
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from bus.live.presence import Presence
     from bus.serving.drain import Drain
     from bus.store.store import Store
-    from bus.web.limits import Limits
+    from bus.web.limits import Limits, Places
     from bus.web.metrics import Metrics
 
 
@@ -34,8 +32,7 @@ class Runtime:
     ids: Ids
     limits: Limits
     metrics: Metrics
-    streams: Counter[str]
-    """Open streams by principal."""
+    places: Places
 
 
 def runtime() -> Runtime:

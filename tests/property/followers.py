@@ -58,8 +58,9 @@ class Follower:
         elif self.cursor in {"earliest", "now"}:
             self.since = at
         run: Any = SimpleNamespace(store=store)
+        papers: Any = None
         listener: Any = None
-        reader = stream.Reader(run, self.who, listener, at, bounds.epoch, 0.0)
+        reader = stream.Reader(run, self.who, papers, listener, at, bounds.epoch, 0.0)
         while rows := stream.look(reader):
             self.seen += [(row.seq, row.kind, row.data) for row in rows]
         self.cursor = f"{bounds.epoch}-{reader.cursor}"
@@ -73,7 +74,8 @@ class Follower:
         """Say whether a row is for this reader, by the words of the promise."""
         if self.who.kind == "node":
             return bool(row.node_id == self.who.node_id)
-        mine = self.who.participant_id in {row.participant_id, row.sender_id}
+        me = self.who.participant_id
+        mine = me == row.participant_id or (me == row.sender_id and row.kind == "state")
         # All three share one compartment: a person sees what any of them gets.
         return mine or (self.who.kind == "person" and row.participant_id is not None)
 

@@ -64,7 +64,11 @@ def look(store: Store) -> Truth:
     with store.read() as conn:
         every = {text: conn.execute(sa.text(text)).all() for text in (DELIVERIES, WAKES)}
         log = conn.execute(sa.text("SELECT * FROM log ORDER BY seq")).all()
-        holds = conn.execute(sa.text("SELECT thread FROM holds")).scalars().all()
+        holds = (
+            conn.execute(sa.text("SELECT thread FROM holds WHERE released_ms IS NULL"))
+            .scalars()
+            .all()
+        )
         trimmed = conn.execute(
             sa.text("SELECT value FROM meta WHERE key = 'log_trimmed_to'")
         ).scalar()

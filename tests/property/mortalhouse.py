@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bus.access import service as access
 from bus.access.model import Principal
 from bus.clock import ManualClock
 from bus.config import Config
@@ -74,7 +73,7 @@ class MortalHouse:
 
     def _open(self) -> None:
         self.store = Store(self.config, self.clock, self.ids, lambda _topics: None)
-        for room in (access, nodes, mail, wakes):
+        for room in (nodes, mail, wakes):
             room.register(self.store.hooks)
 
     def _principal(self, name: str) -> Principal:

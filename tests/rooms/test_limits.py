@@ -66,11 +66,14 @@ def test_senders_at_the_same_time_cannot_fill_an_inbox_over_its_edge(house):
     assert len(open_mail(house, "bob")) == 5
 
 
-def test_held_mail_takes_room_as_well(house):
+def test_what_is_held_fills_its_senders_share_and_not_the_readers_inbox(house):
+    later = house.clock.now_ms() + 60_000
     for _ in range(5):
-        house.send("alice", "bob", deliver_ms=house.clock.now_ms() + 60_000)
-    with pytest.raises(InboxFullError):
-        house.send("alice", "bob")
+        house.send("alice", "bob", deliver_ms=later)
+    with pytest.raises(InboxFullError, match="5 messages of alice are held"):
+        house.send("alice", "bob", deliver_ms=later)
+    assert house.send("alice", "bob")["deliveries"][0]["state"] == "queued"
+    assert house.send("bob", "alice", deliver_ms=later)["deliveries"][0]["state"] == "held"
 
 
 def test_an_ack_makes_room(house):

@@ -151,7 +151,7 @@ def frames(house, name, cursor):
     start = stream.Start(cursor, *stream.place(cursor, bounds(house)), bounds(house))
     at = start.bounds.head if start.at is None else start.at
     who = house.principal(name)
-    reader = stream.Reader(run, who, None, at, start.bounds.epoch, 0.0)
+    reader = stream.Reader(run, who, None, None, at, start.bounds.epoch, 0.0)
     return b"".join(stream.begin(reader, start)).decode()
 
 

@@ -1,0 +1,109 @@
+"""How `bus up` reaches the bus that it starts: at which address, and trusting whom.
+
+A client trusts its system's authorities, or those of REQUESTS_CA_BUNDLE; for a certificate that
+signed itself it is the certificate. What would be refused is said before anything starts.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bus.cli.failing import SETTINGS, Failure
+from bus.cli.next_steps import exports
+from bus.errors import ConfigError
+from bus.serving.port import check_port
+from bus.serving.tls import check_tls, why_refused
+
+if TYPE_CHECKING:
+    from bus.config import Config
+
+LOOK_WITHIN_S = 2.0
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The address, and the file of authorities to name; empty where none need be."""
+
+    url: str
+    ca_file: str = ""
+
+
+def find_reach(config: Config) -> Reach:
+    """Choose how the bus can be reached from its own machine.
+
+    Raises:
+        Failure: its certificate would be refused.
+    """
+    local = replace(config, public_url="").url
+    if not config.tls_cert:
+        return Reach(local)
+    check_tls(config)
+    urls = [local, *([config.url] if config.public_url.startswith("https:") else [])]
+    refusals = []
+    for url in urls:
+        for ca_file, trusts in candidates(config):
+            why = why_refused(config, urlsplit(url).hostname or "", trusts)
+            if not why:
+                return Reach(url, ca_file)
+            refusals.append(why)
+    raise Failure(
+        f"a client at {urls[-1]} would refuse the certificate of BUS_TLS_CERT "
+        f"({refusals[-1].strip('. ')})",
+        SETTINGS,
+        mend="Name its authority, REQUESTS_CA_BUNDLE=FILE, and, where it is for another name, "
+        "BUS_PUBLIC_URL=https://NAME:PORT",
+    )
+
+
+def candidates(config: Config) -> list[tuple[str, str]]:
+    """List what may be trusted: the file to name, and where its certificates are."""
+    from requests.certs import where  # noqa: PLC0415 - loads requests
+
+    from bus.client.trust import check_trusted, trusted_file  # noqa: PLC0415 - likewise
+
+    key, file = trusted_file()
+    if file:
+        check_trusted(key, file)
+        return [(file, file)]
+    return [("", where()), (config.tls_cert, config.tls_cert)]
+
+
+def check_free(config: Config) -> None:
+    """Refuse a port that is taken; where a bus has it, say how to use that one.
+
+    Raises:
+        Failure: a bus runs there.
+        ConfigError: something else does.
+    """
+    try:
+        check_port(config.host, config.port)
+    except ConfigError as error:
+        url = replace(config, public_url="").url
+        if not is_bus(url):
+            raise
+        said = "; ".join(exports(config, url))
+        raise Failure(
+            f"a bus already runs here, at {url}",
+            SETTINGS,
+            mend=f"Use it from any terminal{f' ({said})' if said else ''}: bus agent list\n"
+            f"For a second one: BUS_DATA_DIR=FOLDER BUS_PORT={config.port + 1}",
+        ) from error
+
+
+def is_bus(url: str) -> bool:
+    """Say whether a bus answers; over TLS whoever it is is not asked for more than its word."""
+    import ssl  # noqa: PLC0415 - only where a port was taken
+
+    context = ssl._create_unverified_context() if url.startswith("https:") else None  # noqa: S323, SLF001
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    try:
+        with opener.open(f"{url}/healthz", timeout=LOOK_WITHIN_S) as answer:
+            return bool(json.loads(answer.read(1000)).get("status") == "ok")
+    except (OSError, ValueError, AttributeError):
+        return False

@@ -59,6 +59,7 @@ def create_app(
         Limits(config, clock),
         Metrics(),
         Places(config),
+        Keeper(store, hub),
     )
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run
@@ -67,7 +68,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = config.max_request_bytes + 1
     register(app, run)
     if keeper:
-        Keeper(store, hub).start()
+        run.keeper.start()
     return app
 
 

@@ -40,7 +40,7 @@ def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
     """
     turn = tx.ask("current_turn", participant_id=participant_id)
     items: list[Item] = []
-    left = ask.max_bytes
+    left, has_new = ask.max_bytes, False
     for row in queries.readable(tx.conn, participant_id, ask.limit, ask.only):
         body = cut(row.body, left)
         if items and len(body) < len(row.body):
@@ -48,11 +48,12 @@ def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
         leased = lease(tx, row, turn)
         if leased is None:
             continue
+        has_new = has_new or leased.attempt != row.attempt
         left -= len(body.encode())
         truncated = len(body) < len(row.body)
         items.append(Item(leased, leased.attempt, leased.lease_until_ms, body, truncated))
-    queries.touch_reader(tx.conn, participant_id, tx.now_ms)
-    if items:
+    queries.touch_reader(tx.conn, participant_id, tx.now_ms, has_new=has_new)
+    if has_new:
         tx.announce("mail_read", participant_id=participant_id)
     return Page(items, queries.count_readable(tx.conn, participant_id) - len(items))
 
@@ -66,7 +67,9 @@ def lease(tx: Transaction, row: sa.Row[Any], turn: str | None) -> sa.Row[Any] | 
     """Lease one item to its reader, or None where that was one attempt too many."""
     until = tx.now_ms + tx.config.lease_s * 1000
     if row.state == "read" and row.lease_until_ms > tx.now_ms and same_turn(row, turn):
-        changes = {"lease_until_ms": until, "due_ms": until}
+        # From now on this turn answers for what was leased outside of any.
+        mine = row.lease_wake or turn
+        changes = {"lease_until_ms": until, "due_ms": until, "lease_wake": mine}
         queries.update_delivery(tx.conn, row.id, changes)
         return queries.one(tx.conn, row.id)
     failed = row.failed_attempts + (row.state == "read")

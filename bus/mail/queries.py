@@ -186,12 +186,21 @@ def between(conn: sa.Connection, me: int, other: int, limit: int) -> Sequence[An
     return conn.execute(FULL.where(pair).order_by(deliveries.c.id.desc()).limit(limit)).all()
 
 
-def touch_reader(conn: sa.Connection, participant_id: int, now_ms: int) -> None:
-    conn.execute(
-        participants.update()
-        .where(participants.c.id == participant_id)
-        .values(last_read_ms=now_ms, wake_failures=0)
+def touch_reader(conn: sa.Connection, participant_id: int, now_ms: int, *, has_new: bool) -> None:
+    """Note that somebody read; one that took something new can be reached again."""
+    values = {"last_read_ms": now_ms} | ({"wake_failures": 0} if has_new else {})
+    conn.execute(participants.update().where(participants.c.id == participant_id).values(values))
+
+
+def spare_leases(conn: sa.Connection, until_ms: int) -> None:
+    """Lengthen the leases of turns to a time at least."""
+    short = sa.and_(
+        deliveries.c.state == "read",
+        deliveries.c.lease_wake.is_not(None),
+        deliveries.c.lease_until_ms < until_ms,
     )
+    values = {"lease_until_ms": until_ms, "due_ms": until_ms}
+    conn.execute(deliveries.update().where(short).values(values))
 
 
 def find_key(conn: sa.Connection, principal: str, route: str, key: str) -> sa.Row[Any] | None:

@@ -14,6 +14,7 @@ from bus.mail import queries
 from bus.mail.moves import end, move, requeue
 from bus.mail.rules import read_handle
 from bus.mail.sending import Context, check_room, deliver, find_context, write_message
+from bus.store.transaction import KEEPER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +97,8 @@ def extend(tx: Transaction, principal: Principal, handles: list[str], lease_s: i
             return {"result": "fenced", "state": row.state}
         until = tx.now_ms + lease_s * 1000
         queries.update_delivery(tx.conn, row.id, {"lease_until_ms": until, "due_ms": until})
+        tx.look_again(KEEPER)
+        tx.announce("mail_extended", participant_id=row.recipient_id)
         return {"result": "extended", "lease_until": to_text(until)}
 
     return each(tx, principal, handles, do)

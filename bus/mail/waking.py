@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bus.mail import queries
+from bus.mail import queries, render
 from bus.mail.moves import end, move, requeue
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.store.transaction import Transaction
+
+one_line = render.one_line
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,13 @@ def put_back(
             requeue(tx, row, reason, counted=counted)
 
 
-def drop_leases(tx: Transaction, wake_id: str, participant_id: int, reason: str) -> None:
-    """Give back, counted, what was read in a turn that is known to have failed."""
+def drop_leases(
+    tx: Transaction, wake_id: str, participant_id: int, reason: str, *, counted: bool
+) -> None:
+    """Give back what was read in a turn that is known to be over."""
     for row in queries.leased(tx.conn, participant_id):
         if row.lease_wake == wake_id:
-            requeue(tx, row, reason, counted=True)
+            requeue(tx, row, reason, counted=counted)
 
 
 def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:
@@ -72,6 +76,11 @@ def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:
     for row in queries.leased(tx.conn, participant_id):
         if row.lease_wake == wake_id:
             queries.update_delivery(tx.conn, row.id, {"lease_until_ms": until, "due_ms": until})
+
+
+def spare(tx: Transaction, until_ms: int) -> None:
+    """Let nothing run out before a time that a turn has read: the turn may live."""
+    queries.spare_leases(tx.conn, until_ms)
 
 
 def end_all_waiting(tx: Transaction, participant_id: int, reason: str) -> None:

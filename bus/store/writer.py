@@ -7,6 +7,7 @@ hears of success before COMMIT has returned. In the native thread nothing touche
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -132,13 +133,17 @@ class Writer:
             if job.error is None:
                 topics |= job.topics
                 facts += job.facts
-        self._look_again(topics)
+        try:
+            self._look_again(topics)
+            self._tell(facts)
+        except Exception:
+            # The writes stand, and those who wait for them must hear so.
+            logging.getLogger("bus").exception("fault")
         for job in group:
             if job.error is None:
                 job.done.set(job.value)
             else:
                 job.done.set_exception(job.error)
-        self._tell(facts)
 
     def _commit(self, group: list[Job[Any]]) -> None:
         try:
@@ -156,10 +161,13 @@ class Writer:
         try:
             job.value = job.run(tx)
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
-            # Where SQLite has already rolled the whole transaction back (a full disk), this
-            # raises and fails the group, which is then the truth.
-            conn.exec_driver_sql("ROLLBACK TO job")
             job.error = storage_error(error)
+            # Where SQLite has already rolled the whole transaction back (a full disk), this
+            # raises and fails the group, which is then the truth; each for the first reason.
+            try:
+                conn.exec_driver_sql("ROLLBACK TO job")
+            except SQLAlchemyError as second:
+                raise error from second
         conn.exec_driver_sql("RELEASE job")
         job.topics, job.facts = tx.topics, tx.facts
 

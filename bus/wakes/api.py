@@ -19,12 +19,16 @@ calls = Calls("wakes")
 MAX_REASON = 1000
 
 
+Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[ -~]*$")]
+"""What a watcher names: printable ASCII, since it stands in logs and traces."""
+
+
 class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a watcher says of a wake."""
 
     state: str
-    method: str = ""
-    turn_id: str = ""
+    method: Word = ""
+    turn_id: Word = ""
     reason: str = ""
     permanent: bool = False
 

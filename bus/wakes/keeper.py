@@ -50,6 +50,9 @@ class Keeper:
         """Keep `store`; `hub` tells when a deadline may have come nearer."""
         self._store, self._hub = store, hub
         self._cleaned_s = store.clock.monotonic_s()
+        self._has_spared = False
+        self.trouble = ""
+        """What failed last, until it works again; `/readyz` shows it."""
 
     def start(self) -> gevent.Greenlet:
         """Start the greenlet."""
@@ -59,15 +62,25 @@ class Keeper:
         with self._hub.listen({KEEPER}) as listener:
             while True:
                 listener.clear()
-                try:
-                    self.do_all_due()
-                    self._clean_sometimes()
-                    pause_s = self._pause_s()
-                except BusError as error:
-                    # A disk that fails now may work again: what is due stays due.
-                    log("keeper_failed", logging.ERROR, code=error.code, detail=error.detail)
-                    pause_s = AGAIN_S
-                listener.wait(pause_s)
+                listener.wait(self._do_what_is_due())
+
+    def _do_what_is_due(self) -> float:
+        """Do it; gives how long to sleep. Whatever fails is tried again: what is due stays due."""
+        try:
+            if not self._has_spared:
+                self._store.write(service.spare)
+                self._has_spared = True
+            self.do_all_due()
+            self._clean_sometimes()
+            self.trouble = ""
+            return self._pause_s()
+        except BusError as error:
+            self.trouble = error.detail
+        except Exception as error:
+            self.trouble = f"{type(error).__name__}: {error}"
+            logging.getLogger("bus").debug("fault", exc_info=error)
+        log("keeper_failed", logging.ERROR, detail=self.trouble)
+        return AGAIN_S
 
     def do_all_due(self) -> None:
         """Do all that is due now, a batch a transaction, so that senders get their turn."""

@@ -102,10 +102,22 @@ def speeds_ms(conn: sa.Connection, participant_id: int, limit: int) -> list[int]
     """List how long the last wakes took from asked to read."""
     query = (
         sa.select(wakes.c.read_ms - wakes.c.asked_ms)
-        .where(wakes.c.participant_id == participant_id, wakes.c.read_ms.is_not(None))
+        .where(wakes.c.participant_id == participant_id, wakes.c.read_ms >= wakes.c.received_ms)
         .order_by(wakes.c.generation.desc())
     )
     return list(conn.execute(query.limit(limit)).scalars())
+
+
+def last_closed(conn: sa.Connection, participant_id: int) -> sa.Row[Any] | None:
+    """Read the wake that was closed last."""
+    query = FULL.where(wakes.c.participant_id == participant_id, wakes.c.closed_ms.is_not(None))
+    return conn.execute(query.order_by(wakes.c.generation.desc()).limit(1)).first()
+
+
+def spare(conn: sa.Connection, until_ms: int) -> None:
+    """Look at the wakes that a watcher has no earlier than at a time."""
+    taken = sa.and_(wakes.c.state.in_(("received", "admitted")), wakes.c.due_ms < until_ms)
+    conn.execute(wakes.update().where(taken, wakes.c.closed_ms.is_(None)).values(due_ms=until_ms))
 
 
 def prune(conn: sa.Connection, before_ms: int, limit: int) -> int:

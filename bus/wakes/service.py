@@ -37,6 +37,7 @@ def register(hooks: Hooks) -> None:
     hooks.on("mail_queued", ensure_wake)
     hooks.on("mail_read", on_mail_read)
     hooks.on("mail_settled", on_mail_settled)
+    hooks.on("mail_extended", on_mail_extended)
     hooks.on("participant_changed", on_participant_changed)
     hooks.on("current_turn", current_turn)
     hooks.on("describe_participant", describe)
@@ -45,7 +46,10 @@ def register(hooks: Hooks) -> None:
 
 def ensure_wake(tx: Transaction, participant_id: int) -> None:
     """Have a wake open if there is mail that wants one; at most one is."""
-    if queries.open_of(tx.conn, participant_id) is not None:
+    there = queries.open_of(tx.conn, participant_id)
+    if there is not None:
+        if there.state == "paused":
+            explain(tx, there)
         return
     agent = queries.agent(tx.conn, participant_id)
     if agent.kind != "named" or agent.paused or agent.removed_ms or agent.node_id is None:
@@ -53,9 +57,7 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
     if not mail.pending(tx.conn, participant_id).total:
         return
     wake_id = tx.ids.new("w", tx.now_ms)
-    pause = pause_ms(
-        agent.wake_failures, tx.config.backoff_first_s, tx.config.backoff_max_s, tx.ids.fraction()
-    )
+    pause = left_of_pause_ms(tx, participant_id, agent.wake_failures)
     values = {
         "id": wake_id,
         "participant_id": participant_id,
@@ -68,8 +70,24 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
     }
     queries.insert(tx.conn, values)
     tx.look_again(KEEPER)
-    if not pause:
+    if pause:
+        explain(tx, find(tx, wake_id))
+    else:
         ask(tx, find(tx, wake_id))
+
+
+def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int:
+    """Give how long the next wake has still to wait; a pause begins with the last failure."""
+    config, last = tx.config, queries.last_closed(tx.conn, participant_id)
+    whole = pause_ms(failures, config.backoff_first_s, config.backoff_max_s, tx.ids.fraction())
+    return max(0, whole - (tx.now_ms - last.closed_ms)) if last is not None else whole
+
+
+def explain(tx: Transaction, wake: sa.Row[Any]) -> None:
+    """Write on what waits for a paused wake until when, and why."""
+    last = queries.last_closed(tx.conn, wake.participant_id)
+    why = f" ({last.reason})" if last is not None and last.reason else ""
+    mail.note(tx, wake.participant_id, f"waiting until {to_text(wake.due_ms)} to try again{why}")
 
 
 def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
@@ -157,13 +175,14 @@ def report(
         raise InvalidRequestError(f"'state' is one of {', '.join(REPORTS)}")
     if wake.closed_ms is not None:
         return closed_answer(wake, said["state"])
-    more = do(tx, wake, said)
+    more = do(tx, wake, said | {"reason": mail.one_line(said.get("reason") or "")})
     after = find(tx, wake_id)
     return {
         "wake_id": wake_id,
         "state": after.state,
         "open": after.closed_ms is None,
-        "next_wake": queries.open_of(tx.conn, wake.participant_id) is not None,
+        "next_wake": (other := queries.open_of(tx.conn, wake.participant_id)) is not None
+        and other.id != wake_id,
         **more,
     }
 
@@ -177,6 +196,9 @@ def closed_answer(wake: sa.Row[Any], state: str) -> dict[str, Any]:
 
 def on_received(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
     """Hand out the wake text, made now so that its counts are true; or say that nothing is left."""
+    if wake.state == "requested":
+        # A blind call was made for it, perhaps by an earlier life of this watcher.
+        return {"go": False, "reason": "its turn was asked for already", "turn_id": wake.turn_id}
     waiting = mail.pending(tx.conn, wake.participant_id)
     if not waiting.total and wake.state in UNTAKEN:
         close(tx, wake, "nothing_left", "its mail was read before the turn began", failed=False)
@@ -211,7 +233,19 @@ def on_admitted(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dic
 def on_requested(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
     """Hear that a blind method's call was accepted: from now on only reads and acks tell."""
     begin_turn(tx, wake, "requested", said, tx.config.wake_blind_s)
+    # Its agent may have read, and even acked, while the call was on its way.
+    if wake.read_ms is not None:
+        follow_reading(tx, find(tx, wake.id))
     return {}
+
+
+def follow_reading(tx: Transaction, wake: sa.Row[Any]) -> None:
+    """Judge a blind wake by what was read: it lasts as long as a lease, and ends with the last."""
+    due = mail.last_lease_ms(tx.conn, wake.participant_id)
+    if due is None:
+        close(tx, wake, "acked", "", failed=False)
+    else:
+        queries.update(tx.conn, wake.id, {"due_ms": due})
 
 
 def begin_turn(
@@ -259,8 +293,8 @@ def on_ended(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[s
 def on_failed(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
     """Hear a bad end: what the turn had read goes back too."""
     reason = f"the turn failed: {said.get('reason') or 'no reason given'}"
-    mail.drop_leases(tx, wake.id, wake.participant_id, reason)
-    close(tx, wake, "failed", reason, failed=True)
+    mail.drop_leases(tx, wake.id, wake.participant_id, reason, counted=True)
+    close(tx, wake, "failed", reason, failed=True, counted=wake.state not in UNSTARTED)
     return {}
 
 
@@ -313,8 +347,6 @@ def close(  # noqa: PLR0913 - how a wake ends has that many facts
     queries.set_failures(tx.conn, wake.participant_id, agent.wake_failures + 1 if failed else 0)
     counts = failed if counted is None else counted
     mail.put_back(tx, wake.id, wake.participant_id, reason, counted=counts)
-    if reason and failed:
-        mail.note(tx, wake.participant_id, f"waiting: {reason}")
     ensure_wake(tx, wake.participant_id)
 
 
@@ -323,12 +355,12 @@ def on_mail_read(tx: Transaction, participant_id: int) -> None:
     wake = queries.open_of(tx.conn, participant_id)
     if wake is None:
         return
-    if wake.read_ms is None:
-        queries.update(tx.conn, wake.id, {"read_ms": tx.now_ms})
-    if wake.state == "requested":
-        due = mail.last_lease_ms(tx.conn, participant_id) or tx.now_ms
-        queries.update(tx.conn, wake.id, {"due_ms": due})
-    elif wake.state in UNTAKEN and not mail.pending(tx.conn, participant_id).total:
+    if wake.state not in UNTAKEN:
+        if wake.read_ms is None:
+            queries.update(tx.conn, wake.id, {"read_ms": tx.now_ms})
+        if wake.state == "requested":
+            follow_reading(tx, find(tx, wake.id))
+    elif not mail.pending(tx.conn, participant_id).total:
         close(tx, wake, "nothing_left", "read without this wake", failed=False)
 
 
@@ -348,13 +380,31 @@ def on_mail_settled(tx: Transaction, participant_id: int) -> None:
         close(tx, wake, "acked", "", failed=False)
 
 
+def on_mail_extended(tx: Transaction, participant_id: int) -> None:
+    """Hear that a reader wants more time: a blind wake lasts as long as its leases."""
+    wake = queries.open_of(tx.conn, participant_id)
+    if wake is not None and wake.state == "requested" and wake.read_ms is not None:
+        follow_reading(tx, wake)
+
+
+def spare(tx: Transaction) -> None:
+    """Let no turn run out before its watcher could speak: the bus itself was away."""
+    until = tx.now_ms + tx.config.wake_silence_s * 1000
+    queries.spare(tx.conn, until)
+    mail.spare(tx, until)
+
+
 def on_participant_changed(tx: Transaction, participant_id: int) -> None:
     """Hear that an agent moved, paused, went on or left: its wake goes where it is now."""
     wake = queries.open_of(tx.conn, participant_id)
     agent = queries.agent(tx.conn, participant_id)
+    left = agent.removed_ms is not None or wake is None or agent.node_id != wake.node_id
     gone = agent.paused or agent.removed_ms is not None or agent.node_id is None
-    if wake is not None and wake.state in UNSTARTED and (gone or agent.node_id != wake.node_id):
-        close(tx, wake, "superseded", "the agent was moved or paused", failed=False)
+    if wake is not None and (left or (agent.paused and wake.state in UNSTARTED)):
+        reason = "the agent was moved, paused or removed"
+        if left:  # the turn's machine has lost the agent's token: it can settle nothing any more
+            mail.drop_leases(tx, wake.id, participant_id, reason, counted=False)
+        close(tx, wake, "superseded", reason, failed=False)
     if not gone:
         ensure_wake(tx, participant_id)
 

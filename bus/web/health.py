@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from bus import __version__
-from bus.errors import DrainingError
+from bus.errors import DrainingError, StorageFailedError
 from bus.store.log import read_bounds
 from bus.web.calls import Calls
 from bus.web.runtime import runtime
@@ -27,6 +27,8 @@ def healthz() -> dict[str, Any]:
 def readyz() -> dict[str, Any]:
     if runtime().drain.begun:
         raise DrainingError(retry_after_s=5)
+    if runtime().keeper.trouble:
+        raise StorageFailedError(f"what is due cannot be done: {runtime().keeper.trouble}")
     with runtime().store.read() as conn:
         return {"status": "ready", "epoch": read_bounds(conn).epoch}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bus.live.presence import Presence
     from bus.serving.drain import Drain
     from bus.store.store import Store
+    from bus.wakes.keeper import Keeper
     from bus.web.limits import Limits, Places
     from bus.web.metrics import Metrics
 
@@ -33,6 +34,7 @@ class Runtime:
     limits: Limits
     metrics: Metrics
     places: Places
+    keeper: Keeper
 
 
 def runtime() -> Runtime:

@@ -188,7 +188,7 @@ class MailMachine(RuleBasedStateMachine):
                     continue
             if not again:
                 copy.attempt += 1
-            leased_in = copy.lease.turn if again and copy.lease else turn
+            leased_in = (copy.lease.turn or turn) if again and copy.lease else turn
             copy.lease = Lease(self.now + LEASE_MS, leased_in)
             shown.append(f"{copy.message}.{copy.attempt}")
             left -= len(copy.body.encode()[:left].decode(errors="ignore").encode())

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bus.directory import nodes
+from bus.directory import service as directory
 from bus.errors import FencedError
+from bus.mail import service as mail
+from bus.wakes import service as wakes
 
 
 def test_a_burst_of_mail_is_one_wake(house):
@@ -117,3 +121,124 @@ def test_a_message_that_died_shows_every_attempt_that_failed(house):
     told = house.trace("alice", sent["id"])
     assert (told["state"], told["failed_attempts"]) == ("dead", 5)
     assert "5 attempts without an ack" in told["reason"]
+
+
+def taken(house, *states):
+    """Send to bob and have his watcher say what it does of the wake; gives the wake's id."""
+    house.send("alice", "bob")
+    wake = house.open_wakes()[0]["wake_id"]
+    for state in states:
+        house.report(wake, state, turn_id="r")
+    return wake
+
+
+def test_a_blind_call_whose_agent_was_faster_does_not_hold_up_the_next_wake(house):
+    wake = taken(house, "received")
+    house.ack("bob", house.read("bob")[0].handle)
+    house.report(wake, "requested")
+    house.send("alice", "bob")
+    (second,) = house.open_wakes()
+    assert second["wake_id"] != wake
+
+
+def test_a_blind_wake_that_was_read_early_lasts_as_long_as_its_lease(house):
+    wake = taken(house, "received")
+    house.read("bob")
+    house.report(wake, "requested")
+    house.pass_time(500)
+    assert [one["wake_id"] for one in house.open_wakes()] == [wake]
+
+
+def test_a_blind_wake_goes_on_while_its_reader_asks_for_time(house):
+    wake = taken(house, "received", "requested")
+    item = house.read("bob")[0]
+    who = house.principal("bob")
+    house.store.write(lambda tx: mail.extend(tx, who, [item.handle], 3600))
+    house.pass_time(700)
+    assert [one["wake_id"] for one in house.open_wakes()] == [wake]
+
+
+def test_a_call_that_was_made_is_not_made_again_for_a_watcher_that_forgot(house):
+    wake = taken(house, "received", "requested")
+    assert house.report(wake, "received")["go"] is False
+
+
+def test_a_turn_outlives_an_absence_of_the_bus(house):
+    wake = taken(house, "received", "admitted")
+    item = house.read("bob")[0]
+    house.clock.advance(700)
+    house.store.write(wakes.spare)
+    house.pass_time(0)
+    house.report(wake, "alive")
+    assert house.ack("bob", item.handle) == "acked"
+
+
+def test_a_turn_that_reads_nothing_new_is_not_woken_without_a_pause(house):
+    house.send("alice", "bob")
+    by_hand = house.read("bob")[0]
+    wake = taken(house, "received", "admitted")
+    assert house.read("bob", limit=1)[0].handle == by_hand.handle
+    house.report(wake, "ended")
+    assert house.open_wakes() == []
+    house.pass_time(2)
+    second = house.open_wakes()[0]["wake_id"]
+    house.report(second, "received")
+    house.report(second, "admitted", turn_id="s")
+    assert house.read("bob", limit=1)[0].attempt == 2
+
+
+def test_the_machine_that_an_agent_left_has_no_say_in_its_new_mail(house):
+    wake = taken(house, "received", "admitted")
+    house.store.write(lambda tx: nodes.add_node(tx, "two", [], ""))
+    house.store.write(lambda tx: directory.change(tx, "bob", {"node": "two"}))
+    sent = house.send("alice", "bob")
+    with pytest.raises(FencedError):
+        house.report(wake, "no_turn", permanent=True)
+    assert house.trace("alice", sent["id"])["state"] == "queued"
+
+
+def fail_often(house):
+    """Have bob's gateway be down for a while."""
+    house.send("alice", "bob")
+    for _ in range(7):
+        (wake,) = house.open_wakes()
+        house.report(wake["wake_id"], "received")
+        house.report(wake["wake_id"], "no_turn", reason="ECONNREFUSED")
+        if house.open_wakes() == []:
+            house.clock.advance(61)
+            house.pass_time(0)
+    (wake,) = house.open_wakes()
+    house.report(wake["wake_id"], "received")
+    house.report(wake["wake_id"], "no_turn", reason="ECONNREFUSED")
+
+
+def test_what_waits_for_a_pause_says_until_when_and_why(house):
+    fail_often(house)
+    reason = house.trace("alice", house.send("alice", "bob")["id"])["reason"]
+    assert reason.startswith("waiting until ")
+    assert "ECONNREFUSED" in reason
+
+
+def test_a_pause_begins_with_the_last_failure_and_not_with_the_next_message(house):
+    fail_often(house)
+    house.store.write(lambda tx: directory.change(tx, "bob", {"paused": True}))
+    house.clock.advance(61)
+    house.store.write(lambda tx: directory.change(tx, "bob", {"paused": False}))
+    assert len(house.open_wakes()) == 1
+
+
+def test_a_read_that_no_wake_caused_is_no_measure_of_the_wakes(house):
+    house.send("alice", "bob")
+    house.clock.advance(45)
+    house.read("bob")
+    with house.store.read() as conn:
+        me = house.principal("bob").participant_id
+        assert wakes.describe(conn, me)["wake_p50_ms"] is None
+
+
+def test_what_a_node_says_is_one_line_on_the_ladder(house):
+    wake = taken(house, "received", "admitted")
+    house.report(wake, "failed", reason="Traceback\n\x1b[2J  wakebus: all is well\u202e")
+    reason = house.trace("alice", house.log("message")[-1].data["id"])["reason"]
+    assert "Traceback wakebus: all is well" in reason.replace("[2J ", "")
+    assert reason.isprintable()

@@ -1,17 +1,28 @@
 """gunicorn's gevent worker, made to stop as a bus must: streams say bye, idle connections go.
 
 Gunicorn waits for every open connection, and a kept one that carries no request is open too: each
-stop would take the whole grace time and end in a kill. It has no hook for that.
+stop would take the whole grace time and end in a kill. It also looks only once a second whether it
+may end, twice. It has no hook for either.
 """
 
 from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
+
+PATIENCE_S = 10.0
+"""How long a request's body or its answer may stand still."""
+NOTIFY_S = 1.0
+"""How often the arbiter is told that this worker lives."""
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -19,7 +30,29 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self._idle: set[socket.socket] = set()
+        self._told_to_stop = Event()
         super().init_process()
+
+    def run(self) -> None:
+        """Serve until told to stop, and then until what was begun is answered."""
+        servers = [self._serve_on(listener) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            self._told_to_stop.wait(NOTIFY_S)
+        for server in servers:
+            server.close()
+        for server in servers:
+            if not server.pool.join(self.cfg.graceful_timeout):
+                self.log.warning("%d connections did not end in time", len(server.pool))
+                server.stop(timeout=1)
+
+    def _serve_on(self, listener: Any) -> StreamServer:
+        listener.setblocking(1)
+        tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
+        pool, handle = Pool(self.worker_connections), partial(self.handle, listener)
+        server = StreamServer(listener, handle=handle, spawn=pool, **tls)
+        server.start()
+        return server
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
         """Serve a connection from its first request to its last."""
@@ -32,9 +65,13 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> None:
         """Serve one request of a connection."""
         self._idle.discard(sock)
+        # One that sends half a body, or never reads its answer, must not keep the connection.
+        sock.settimeout(PATIENCE_S)
         try:
             super().handle_request(listener_name, req, sock, addr)
         finally:
+            with suppress(OSError):
+                sock.settimeout(None)
             self._idle.add(sock)
             if not self.alive:
                 hang_up(sock)
@@ -45,6 +82,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         gevent.spawn(self._drain)
 
     def _drain(self) -> None:
+        self._told_to_stop.set()
         app = getattr(self, "wsgi", None)
         if app is not None:
             app.extensions["wakebus"].drain.begin()
@@ -54,5 +92,6 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 def hang_up(connection: socket.socket) -> None:
     """Have the reading of a connection end; what is being written to it goes out."""
+    # By the bare socket: gevent's own shutdown would raise in whoever reads now.
     with suppress(OSError):
-        connection.shutdown(socket.SHUT_RD)
+        connection._sock.shutdown(socket.SHUT_RD)  # type: ignore[attr-defined]  # noqa: SLF001

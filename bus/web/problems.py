@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import math
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bus import errors
 from bus.logs import log
@@ -114,10 +116,16 @@ def register(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
         kind = FROM_FLASK.get(error.code or 500, errors.InvalidRequestError)
-        return problem(kind(None if error.code in FROM_FLASK else error.description))
+        response = problem(kind(None if error.code in FROM_FLASK else error.description))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
 
     @app.errorhandler(Exception)
     def on_fault(error: Exception) -> Response:
-        log("fault_met", logging.ERROR, kind=type(error).__name__, request=g.get("request_id", ""))
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(at.filename).name}:{at.lineno} {at.name}"
+        request = g.get("request_id", "")
+        log("fault_met", logging.ERROR, kind=type(error).__name__, where=where, request=request)
         logging.getLogger("bus").debug("fault", exc_info=error)
         return problem(errors.BusError("the bus met a fault of its own; its log says more"))

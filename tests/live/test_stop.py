@@ -52,3 +52,12 @@ def test_a_kept_connection_without_a_request_does_not_hold_the_bus(bus, connecti
     connection.getresponse().read()
     assert bus.stop(signal.SIGTERM) == 0
     assert "SIGKILL" not in (bus.data_dir / "bus.log").read_text()
+
+
+def test_a_stop_is_one_line_of_the_log_and_no_fault(bus, stream, connection):
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    assert bus.stop() == 0
+    log = (bus.data_dir / "bus.log").read_text()
+    assert "Traceback" not in log
+    assert "did not end in time" not in log

@@ -79,10 +79,10 @@ class SelfBody(msgspec.Struct, forbid_unknown_fields=True):
     methods: dict[str, dict[str, str]] = {}
 
 
-def show(conn: Any, one: Participant) -> dict[str, Any]:
+def show(conn: Any, principal: Principal, one: Participant) -> dict[str, Any]:
     """Show an agent or a person, with what only the running bus knows of it."""
     run = runtime()
-    shown = service.show(conn, one)
+    shown = service.show(conn, principal, one)
     shown["node_online"] = one.node_id is not None and run.presence.is_online(one.node_id)
     for describe in run.store.hooks.called("describe_participant"):
         shown |= describe(conn, one.id)
@@ -92,13 +92,13 @@ def show(conn: Any, one: Participant) -> dict[str, Any]:
 @calls.add("GET", "/api/agents", who=READERS, summary="Whom you can reach")
 def agents(principal: Principal) -> dict[str, Any]:
     with runtime().store.read() as conn:
-        return {"agents": [show(conn, one) for one in service.visible(conn, principal)]}
+        return {"agents": [show(conn, principal, one) for one in service.visible(conn, principal)]}
 
 
 @calls.add("GET", "/api/agents/<name>", who=READERS, summary="One agent or person")
 def agent(principal: Principal, name: str) -> dict[str, Any]:
     with runtime().store.read() as conn:
-        return show(conn, service.find_visible(conn, principal, name))
+        return show(conn, principal, service.find_visible(conn, principal, name))
 
 
 @calls.add("POST", "/api/agents", who=ADMIN, summary="Add an agent or a person", body=AgentBody)
@@ -106,7 +106,7 @@ def add_agent(principal: Principal) -> tuple[dict[str, Any], int]:
     fields = {"name": "", **read_json(AgentBody).given()}
     one = runtime().store.write(lambda tx: service.add(tx, fields), principal.id)
     with runtime().store.read() as conn:
-        return show(conn, one), 201
+        return show(conn, principal, one), 201
 
 
 @calls.add("PATCH", "/api/agents/<name>", who=ADMIN, summary="Change one", body=AgentBody)
@@ -114,7 +114,7 @@ def change_agent(principal: Principal, name: str) -> dict[str, Any]:
     fields = read_json(AgentBody).given()
     one = runtime().store.write(lambda tx: service.change(tx, name, fields), principal.id)
     with runtime().store.read() as conn:
-        return show(conn, one)
+        return show(conn, principal, one)
 
 
 @calls.add("DELETE", "/api/agents/<name>", who=ADMIN, summary="Remove one")

@@ -79,8 +79,8 @@ def visible(conn: sa.Connection, principal: Principal) -> list[Participant]:
     return [one for one in everyone if sees(principal, one)]
 
 
-def show(conn: sa.Connection, one: Participant) -> dict[str, Any]:
-    """Show what is kept of an agent or a person."""
+def show(conn: sa.Connection, principal: Principal, one: Participant) -> dict[str, Any]:
+    """Show what is kept of an agent or a person; of its compartments only the reader's own."""
     row = queries.participant(conn, one.id)
     node = queries.node(conn, one.node_id) if one.node_id is not None else None
     if row is None:
@@ -93,7 +93,11 @@ def show(conn: sa.Connection, one: Participant) -> dict[str, Any]:
         "session_key": one.session_key,
         "display_name": one.display_name,
         "accepts": list(one.accepts) if one.accepts is not None else None,
-        "compartments": sorted(one.compartments),
+        "compartments": sorted(
+            one.compartments
+            if principal.kind == "admin"
+            else one.compartments & principal.compartments
+        ),
         "paused": one.paused,
         "method": row.method,
         "created_at": to_text(row.created_ms),

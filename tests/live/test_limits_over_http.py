@@ -88,10 +88,10 @@ def test_a_request_over_the_limit_is_not_read(small, tokens, chunked):
 def test_a_batch_and_a_list_of_recipients_have_their_ends(small, tokens):
     one = {"to": "ben", "body": "x"}
     status, _, said = ask(small, tokens["ann"], "/api/send", json.dumps([one] * 4).encode())
-    assert (status, said["code"]) == (400, "invalid_request")
-    assert "1 to 3" in said["detail"]
+    assert (status, said["code"]) == (400, "batch_too_large")
+    assert "at most 3" in said["detail"]
     status, _, said = send(small, tokens["ann"], to=["ann", "ben", "cat"])
-    assert (status, said["code"]) == (400, "invalid_request")
+    assert (status, said["code"]) == (400, "too_many_recipients")
     assert "3 names; at most 2" in said["detail"]
     assert ask(small, tokens["ann"], "/api/send", b"[]")[0] == 400
     assert inbox(small, tokens["ben"]) == []

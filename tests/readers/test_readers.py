@@ -53,7 +53,7 @@ def test_it_hears_a_reason_to_the_letter_and_nothing_that_the_reason_forges(room
     assert status == 200, answer
     _, kept = room.bus.call(room.tokens["alice"], "GET", f"/api/messages/{message}")
     reasons = [rung["reason"] for rung in kept["deliveries"][0]["ladder"]]
-    (reason,) = [reason for reason in reasons if "\n\nevent: bye\ndata: {}\n\n" in reason]
+    (reason,) = [reason for reason in reasons if "event: bye data: {}" in reason]
     heard = reader.hear_until(lambda one: one.data.get("reason") == reason)
     assert {one.event for one in heard} <= {"state", "own"}
     assert [one.data["id"] for one in heard] == [message] * len(heard)

@@ -38,6 +38,10 @@ COMMANDS = {
 """Each command and its module in this package; help lists them in this order."""
 
 
+OF_COMMANDS = frozenset({"--url", "--token-file", "--json"})
+"""Options that every command takes, and `bus` itself does not."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are modules of this package, each with a `command` in it."""
 
@@ -51,6 +55,18 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"bus.cli.{COMMANDS[cmd_name]}")
         return cast("click.Command", module.command)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name in OF_COMMANDS:
+                raise click.UsageError(
+                    f"{error.option_name} comes after the command: "
+                    f"bus COMMAND ... {error.option_name}",
+                    ctx,
+                ) from error
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

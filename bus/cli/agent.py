@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import facts, harmless, local_time, say, table
+from bus.cli.output import confirm, facts, harmless, local_time, say, table
 from bus.cli.words import NAMES
 
 if TYPE_CHECKING:
@@ -206,8 +206,13 @@ def rename(caller: Caller, name: str, new: str) -> None:
 
 @command.command("remove")
 @click.argument("name")
-@click.confirmation_option(prompt="Its mail that waits ends, and its senders are told. Remove it?")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask first.")
 @calls_bus(as_admin=True)
-def remove(caller: Caller, name: str) -> None:
+def remove(caller: Caller, name: str, *, is_sure: bool) -> None:
     """Remove it: its tokens end, and who sent it mail that waits is told."""
+    caller.bus.agent(name)  # which refuses where there is none, before anything is asked
+    confirm(
+        f"{harmless(name)}: its mail that waits ends, and its senders are told. Remove it?",
+        is_sure=is_sure,
+    )
     caller.done(caller.bus.remove_agent(name), f"{harmless(name)} is removed")

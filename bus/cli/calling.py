@@ -133,7 +133,7 @@ def read_token(path: Path) -> str:
 
 
 def write_secret(path: Path, secret: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
+    """Write a file that only its owner reads, whole or not at all; an error names that file."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -142,5 +142,7 @@ def write_secret(path: Path, secret: str) -> None:
             file.flush()
             os.fsync(descriptor)
         draft.replace(path)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from bus.cli.output import complain, harmless, say_json
+from bus.cli.output import complain, harmless, say_json, with_local_times
+from bus.cli.wording import for_a_person
 from bus.errors import BusError, ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Failure(click.ClickException):
             error = {"detail": self.message, "mend": self.mend, **self.more}
             say_json({"error": error}, err=True)
             return
-        complain(f"bus: {harmless(self.message, lines=True)}")
+        complain(f"bus: {with_local_times(harmless(self.message, lines=True))}")
         if self.mend:
             complain(self.mend)
 
@@ -73,7 +74,12 @@ def from_client(error: ClientError) -> Failure:
     again = f"Try again in {error.retry_after:g} s." if error.retry_after else ""
     mend = again or MENDS.get(error.code, "")
     more = {"status": error.status, "code": error.code, "retry_after_s": error.retry_after}
-    return Failure(error.detail, exit_code_of(error), mend=mend, more={**error.more, **more})
+    return Failure(
+        for_a_person(error.detail),
+        exit_code_of(error),
+        mend=mend,
+        more={**error.more, **more},
+    )
 
 
 def exit_code_of(error: ClientError) -> int:
@@ -82,13 +88,14 @@ def exit_code_of(error: ClientError) -> int:
         return AWAY
     if error.status in {429, 503} or error.more.get("retryable") is True:
         return BUSY
-    return SETTINGS if error.status == 401 else REFUSED
+    return SETTINGS if error.code in {"unauthorized", "forbidden"} else REFUSED
 
 
 def from_bus(error: BusError) -> Failure:
     """Turn a failure of a command that works on this machine's files into what a person reads."""
     code = SETTINGS if isinstance(error, ConfigError) else REFUSED
-    return Failure(error.detail, code, mend=MENDS.get(error.code, ""), more={"code": error.code})
+    sentence, mend = for_a_person(error.detail), MENDS.get(error.code, "")
+    return Failure(sentence, code, mend=mend, more={"code": error.code})
 
 
 @contextmanager

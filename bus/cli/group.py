@@ -29,7 +29,7 @@ def list_groups(caller: Caller) -> None:
 @calls_bus(as_admin=True)
 def add(caller: Caller, name: str, members: list[str]) -> None:
     """Make a group of MEMBERS, names between commas."""
-    caller.done(caller.bus.add_group(name, members), f"{harmless(name)}: {len(members)} members")
+    caller.done(caller.bus.add_group(name, members), counted(name, members))
 
 
 @command.command("set")
@@ -38,7 +38,12 @@ def add(caller: Caller, name: str, members: list[str]) -> None:
 @calls_bus(as_admin=True)
 def set_members(caller: Caller, name: str, members: list[str]) -> None:
     """Give a group these MEMBERS in place of those it has."""
-    caller.done(caller.bus.set_group(name, members), f"{harmless(name)}: {len(members)} members")
+    caller.done(caller.bus.set_group(name, members), counted(name, members))
+
+
+def counted(name: str, members: list[str]) -> str:
+    """Say how many a group has."""
+    return f"{harmless(name)}: {len(members)} member{'' if len(members) == 1 else 's'}"
 
 
 @command.command("remove")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bus.cli.output import harmless, local_time, paint, paint_state
+from bus.cli.output import harmless, local_time, paint, paint_state, with_local_times
 from bus.clock import from_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Shown = dict[str, Any]
 STATE_WIDTH = 9
 OFFSET_WIDTH = 12
+INDENT = " " * (OFFSET_WIDTH + 2)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def notes(fact: Mapping[str, Any]) -> Iterator[str]:
     elif fact.get("wake_id") and fact["state"] == "notified":
         yield f"wake {harmless(fact['wake_id'])}"
     if fact.get("reason"):
-        yield harmless(fact["reason"])
+        yield draw_reason(fact["reason"])
 
 
 def draw_head(message: Mapping[str, Any]) -> str:
@@ -110,11 +111,21 @@ def draw_delivery(delivery: Mapping[str, Any]) -> str:
 
 def draw_outlook(delivery: Mapping[str, Any]) -> Iterator[str]:
     """Write what is no rung: why it waits now, the lease, the answers."""
-    indent = " " * (OFFSET_WIDTH + 2)
-    last = delivery["ladder"][-1] if delivery["ladder"] else {}
-    if delivery.get("reason") and delivery["reason"] != last.get("reason"):
-        yield f"{indent}{harmless(delivery['reason'])}"
+    if waits := why_now(delivery):
+        yield f"{INDENT}{draw_reason(waits)}"
     if delivery.get("lease_until") and not delivery.get("ended"):
-        yield f"{indent}leased until {local_time(delivery['lease_until'])}"
+        yield f"{INDENT}leased until {local_time(delivery['lease_until'])}"
     for reply in delivery.get("reply_ids", []):
-        yield f"{indent}answered: bus trace {harmless(reply)}"
+        yield f"{INDENT}answered: bus trace {harmless(reply)}"
+
+
+def why_now(delivery: Mapping[str, Any]) -> str:
+    """Give why it stands where it does, unless its last rung says so."""
+    last = delivery["ladder"][-1] if delivery["ladder"] else {}
+    reason = str(delivery.get("reason") or "")
+    return "" if reason == last.get("reason") else reason
+
+
+def draw_reason(reason: str) -> str:
+    """Write a reason, with its times on this machine's clock face."""
+    return with_local_times(harmless(reason))

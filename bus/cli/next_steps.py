@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bus.cli.calling import PERSON_FILE
 from bus.cli.output import say
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ def say_next(config: Config, url: str, *, with_demo: bool, ca_file: str) -> None
 A machine and its agents:
   {bus} node add shed --agents carl,dora     # prints the commands for that machine
   {bus} agent add emil --node shed           # one more agent, on a machine that is there""")
-    if not with_demo:
+    own = config.data_dir / PERSON_FILE
+    if not own.exists():
         say(f"""\
 A person, and the person's token:
   {bus} agent add you --kind person
-  {bus} token new person you --file {shlex.quote(str(config.data_dir / "you.token"))}""")
+  {bus} token new person you --file {shlex.quote(str(own))}""")
     say(f"""\
 OpenClaw: enrol its machine; `{watcher} agents` there says how each agent is woken, and why.
 Two machines in ten minutes: docs/tutorial.md. The logs are in {config.data_dir}.

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import click
 
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import harmless, local_time, say, table
+from bus.cli.failing import REFUSED, Failure
+from bus.cli.output import confirm, harmless, local_time, say, table
 from bus.cli.words import NAMES
 from bus.config import is_loopback
 
@@ -81,6 +82,7 @@ def show_code(answer: Mapping[str, Any]) -> None:
     say(f"On the machine that is to be {name}, until {until}, once:")
     say(f"  {harmless(answer['enrol'])}")
     say("  bus-watcher run")
+    say("Where that machine has only a clone of the project, in it: python3 -m watcher enrol ...")
     if is_loopback(urlsplit(str(answer["enrol"]).split()[2]).hostname or ""):
         say("That address is of the bus's own machine. For another machine: --address URL with")
         say(f"`bus node add`, or BUS_PUBLIC_URL for the bus, and then: bus node code {name}")
@@ -98,8 +100,25 @@ def rename(caller: Caller, name: str, new: str) -> None:
 @command.command("remove")
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also with agents on it; they keep their mail.")
-@click.confirmation_option(prompt="Its token ends. Remove it?")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask first.")
 @calls_bus(as_admin=True)
-def remove(caller: Caller, name: str, *, force: bool) -> None:
+def remove(caller: Caller, name: str, *, force: bool, is_sure: bool) -> None:
     """Remove a node; its token ends at once."""
+    check_removable(caller, name, force=force)
+    confirm(f"{harmless(name)}: its token ends. Remove it?", is_sure=is_sure)
     caller.done(caller.bus.remove_node(name, force=force), f"{harmless(name)} is removed")
+
+
+def check_removable(caller: Caller, name: str, *, force: bool) -> None:
+    """Refuse what the bus would refuse, before anything is asked."""
+    node = next((one for one in caller.bus.nodes()["nodes"] if one["name"] == name), None)
+    if node is None:
+        raise Failure(f"no node {name!r}", REFUSED, mend="The nodes: bus node list")
+    agents = node.get("agents") or []
+    if agents and not force:
+        verb = "is" if len(agents) == 1 else "are"
+        raise Failure(
+            f"{', '.join(agents)} {verb} on {name}",
+            REFUSED,
+            mend="Move them first, bus agent move NAME NODE; or add --force: they keep their mail.",
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from datetime import datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories that move a cursor, hide text, turn its direction or forge a line."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 JOINERS = frozenset("\u200c\u200d")
 COLOURS = {
     "accepted": "white",
@@ -96,6 +98,20 @@ def encodable(text: str, stream: IO[Any]) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def confirm(question: str, *, is_sure: bool) -> None:
+    """Ask before what cannot be taken back; without a terminal there is nobody to ask.
+
+    Raises:
+        click.UsageError: there is no terminal.
+        click.Abort: the answer was no.
+    """
+    if is_sure:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"this asks first, and here is no terminal: add --yes ({question})")
+    click.confirm(question, abort=True)
+
+
 def say_json(value: object, *, one_line: bool = False, err: bool = False) -> None:
     """Write JSON in ASCII, which no terminal takes for anything else."""
     click.echo(json.dumps(value, indent=None if one_line else 2), err=err)
@@ -164,3 +180,8 @@ def local_time(text: str | None, *, date: bool = False) -> str:
         return harmless(text)
     day = f"{at:%Y-%m-%d} " if date else ""
     return f"{day}{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
+
+
+def with_local_times(text: str) -> str:
+    """Write the times inside a sentence of the bus on this machine's clock face, without ms."""
+    return MOMENT.sub(lambda at: local_time(at[0], date=True).partition(".")[0], text)

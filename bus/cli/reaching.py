@@ -6,9 +6,8 @@ signed itself it is the certificate. What would be refused is said before anythi
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -48,7 +47,7 @@ def find_reach(config: Config) -> Reach:
         for ca_file, trusts in candidates(config):
             why = why_refused(config, urlsplit(url).hostname or "", trusts)
             if not why:
-                return Reach(url, ca_file)
+                return Reach(url, str(Path(ca_file).absolute()) if ca_file else "")
             refusals.append(why)
     raise Failure(
         f"a client at {urls[-1]} would refuse the certificate of BUS_TLS_CERT "
@@ -61,18 +60,18 @@ def find_reach(config: Config) -> Reach:
 
 def candidates(config: Config) -> list[tuple[str, str]]:
     """List what may be trusted: the file to name, and where its certificates are."""
-    from requests.certs import where  # noqa: PLC0415 - loads requests
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - loads requests
 
     from bus.client.trust import check_trusted, trusted_file  # noqa: PLC0415 - likewise
 
     key, file = trusted_file()
     if file:
         check_trusted(key, file)
-        return [(file, file)]
-    return [("", where()), (config.tls_cert, config.tls_cert)]
+    usual = (file, file or DEFAULT_CA_BUNDLE_PATH)
+    return [usual, (config.tls_cert, config.tls_cert)]
 
 
-def check_free(config: Config) -> None:
+def check_free(config: Config, reach: Reach) -> None:
     """Refuse a port that is taken; where a bus has it, say how to use that one.
 
     Raises:
@@ -82,28 +81,23 @@ def check_free(config: Config) -> None:
     try:
         check_port(config.host, config.port)
     except ConfigError as error:
-        url = replace(config, public_url="").url
-        if not is_bus(url):
+        if not is_bus(reach.url):
             raise
-        said = "; ".join(exports(config, url))
+        said = "".join(f"{line}; " for line in exports(config, reach.url, reach.ca_file))
         raise Failure(
-            f"a bus already runs here, at {url}",
+            f"a bus already runs here, at {reach.url}",
             SETTINGS,
-            mend=f"Use it from any terminal{f' ({said})' if said else ''}: bus agent list\n"
-            f"For a second one: BUS_DATA_DIR=FOLDER BUS_PORT={config.port + 1}",
+            mend=f"To use it: {said}bus agent list\n"
+            f"For another beside it: BUS_DATA_DIR=FOLDER make up PORT={config.port + 1}",
         ) from error
 
 
 def is_bus(url: str) -> bool:
-    """Say whether a bus answers; over TLS whoever it is is not asked for more than its word."""
-    import ssl  # noqa: PLC0415 - only where a port was taken
+    """Say whether a bus answers."""
+    from bus.client import BusClient, ClientError  # noqa: PLC0415 - loads requests
 
-    context = ssl._create_unverified_context() if url.startswith("https:") else None  # noqa: S323, SLF001
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
     try:
-        with opener.open(f"{url}/healthz", timeout=LOOK_WITHIN_S) as answer:
-            return bool(json.loads(answer.read(1000)).get("status") == "ok")
-    except (OSError, ValueError, AttributeError):
+        with BusClient(url, "", timeout_s=LOOK_WITHIN_S) as bus:
+            return bus.is_alive()
+    except ClientError:
         return False

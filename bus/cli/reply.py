@@ -8,7 +8,7 @@ import click
 
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import harmless, say
-from bus.cli.words import read_text
+from bus.cli.words import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def command(caller: Caller, handle: str, body: str | None, *, no_ack: bool, **fi
 
     The same answer again is still one reply.
     """
-    answer = caller.bus.reply(handle, read_text(body, "BODY"), ack=not no_ack, **fields)
+    answer = caller.bus.reply(handle, read_body(body), ack=not no_ack, **fields)
     caller.show(answer, lambda: show_reply(answer))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import harmless, paint_state, say
-from bus.cli.words import DURATION_S, MOMENT, NAMES, read_text
+from bus.cli.output import complain, harmless, paint_state, say, with_local_times
+from bus.cli.words import DURATION_S, MOMENT, NAMES, read_body
+from bus.clock import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,11 +49,14 @@ def command(  # noqa: PLR0913 - a message's own fields
 ) -> None:
     """Send BODY to TO: a name, names between commas, a group or a session key.
 
-    BODY is read from standard input where it is - or not given.
+    BODY is read from standard input where it is - or not given. With --follow the exit code is 1
+    where a delivery ended without an ack.
     """
+    if urgent and fields.get("priority") not in {None, "urgent"}:
+        raise click.UsageError("--urgent and --priority do not go together")
     message = {
         "to": to if len(to) > 1 else to[0],
-        "body": read_text(body, "BODY"),
+        "body": read_body(body),
         **{
             NAMES_ON_THE_BUS.get(name, name): value
             for name, value in fields.items()
@@ -64,11 +69,13 @@ def command(  # noqa: PLR0913 - a message's own fields
         message["reply_expected"] = False
     if no_wake:
         message["wake"] = "never"
+    if "deliver_at" in message and from_text(str(message["deliver_at"])) <= time.time() * 1000:
+        complain("that time is past: it goes at once")
     answer = caller.bus.send(message, key=key)
     if follow:
-        from bus.cli.trace import follow_message  # noqa: PLC0415 - only where it is asked for
+        from bus.cli.trace import exit_by, follow_message  # noqa: PLC0415 - only where asked for
 
-        follow_message(caller, str(answer["id"]))
+        exit_by(follow_message(caller, str(answer["id"])))
     else:
         caller.show(answer, lambda: show_sent(answer))
 
@@ -79,7 +86,8 @@ def show_sent(answer: Mapping[str, Any]) -> None:
     again = "  (sent before; nothing new was sent)" if answer.get("deduplicated") else ""
     say(f"{message_id}{again}")
     for delivery in answer.get("deliveries", []):
-        reason = f"  {harmless(delivery['reason'])}" if delivery.get("reason") else ""
+        why = with_local_times(harmless(delivery.get("reason") or ""))
+        reason = f"  {why}" if why else ""
         say(f"  {harmless(delivery['to'])}  {paint_state(delivery['state'])}{reason}")
     for one in answer.get("unreachable", []):
         say(f"  {harmless(one['to'])}  {paint_state('refused')}  {harmless(one['detail'])}")

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import complain, harmless, local_time, pad, paint_state, say, say_json
+from bus.cli.output import (
+    complain,
+    harmless,
+    local_time,
+    pad,
+    paint_state,
+    say,
+    say_json,
+    with_local_times,
+)
 from bus.cli.trace import say_broken
 
 if TYPE_CHECKING:
@@ -16,6 +28,9 @@ if TYPE_CHECKING:
     from bus.client import Event
 
 QUIET = frozenset({"hello", "ready", "bye"})
+PLACES = frozenset({"now", "earliest", "pending"})
+CURSOR = re.compile(r"[0-9A-Za-z]+-\d{1,19}")
+WAKES_KEPT = 1000
 
 
 @click.command("tail")
@@ -33,11 +48,37 @@ def command(caller: Caller, *, start: str) -> None:
 
     With --json, a line for each event: its name, its cursor and its data.
     """
+    if start not in PLACES and not CURSOR.fullmatch(start):
+        raise click.UsageError(
+            f"{start!r} is no place: now, earliest, pending, or a cursor as --json shows it"
+        )
+    shown = Shown()
     try:
         for event in caller.bus.tail("" if start == "pending" else start, broken=say_broken):
-            show(caller, event)
+            shown.show(caller, event)
     except KeyboardInterrupt:
         return
+
+
+@dataclass
+class Shown:
+    """What was written of each wake: a wake says again how much waits, which is no news."""
+
+    wakes: OrderedDict[str, str] = field(default_factory=OrderedDict)
+
+    def show(self, caller: Caller, event: Event) -> None:
+        """Write one event; as JSON every one, for a person a wake once in each state."""
+        if caller.as_json or event.kind != "wake" or self.is_news(event.data):
+            show(caller, event)
+
+    def is_news(self, wake: Mapping[str, Any]) -> bool:
+        """Say whether a wake is in another state than it was, and remember this one."""
+        name, state = str(wake.get("wake_id")), f"{wake.get('state')} {wake.get('attempt')}"
+        was = self.wakes.pop(name, None)
+        self.wakes[name] = state
+        if len(self.wakes) > WAKES_KEPT:
+            self.wakes.popitem(last=False)
+        return was != state
 
 
 def show(caller: Caller, event: Event) -> None:
@@ -66,7 +107,7 @@ def draw_message(data: Mapping[str, Any]) -> str:
 
 
 def draw_state(data: Mapping[str, Any]) -> str:
-    reason = f"  {harmless(data['reason'])}" if data.get("reason") else ""
+    reason = f"  {with_local_times(harmless(data['reason']))}" if data.get("reason") else ""
     state = paint_state(str(data.get("state")), 9)
     return f"{pair(data)}  {state}  {harmless(data.get('id'))}{reason}"
 

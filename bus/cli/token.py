@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,12 @@ def new(caller: Caller, kind: str, subject: str, *, label: str, path: Path | Non
     """
     if not subject and kind != "admin":
         raise click.UsageError(f"name the {kind} whose token it is to be")
+    if subject and kind == "admin":
+        raise click.UsageError("a token to administer is nobody's; --label says what it is for")
     if path is not None and path.exists():
         raise Failure(f"{path} is there already; it is left as it is", SETTINGS)
+    if path is not None and not os.access(path.parent, os.W_OK):
+        raise Failure(f"{path} cannot be written: {path.parent} is no folder of yours", SETTINGS)
     answer = caller.bus.new_token(kind, subject, label)
     if path is not None:
         write_secret(path, str(answer["token"]))
@@ -82,4 +87,21 @@ def show_token(answer: Mapping[str, Any]) -> None:
 @calls_bus(as_admin=True)
 def revoke(caller: Caller, token_id: str) -> None:
     """End a token and its open streams at once; `bus token list` shows the ids."""
-    caller.done(caller.bus.revoke_token(token_id), f"{harmless(token_id)} is revoked")
+    from bus.client import ClientError  # noqa: PLC0415 - loads requests
+
+    try:
+        answer = caller.bus.revoke_token(token_id)
+    except ClientError as error:
+        if error.status != 404 or not was_revoked(caller, token_id):
+            raise
+        caller.done({"already": True}, f"{harmless(token_id)} is revoked already")
+    else:
+        caller.done(answer, f"{harmless(token_id)} is revoked")
+
+
+def was_revoked(caller: Caller, token_id: str) -> bool:
+    """Say whether there was such a token."""
+    return any(
+        token["id"] == token_id and token.get("revoked_at")
+        for token in caller.bus.tokens()["tokens"]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +12,11 @@ from bus.cli.calling import Caller, calls_bus
 from bus.cli.failing import REFUSED, Failure
 from bus.cli.output import complain, harmless, say, say_json
 
+BEAT = "heartbeat"
+"""As `bus.client` calls it, which is not to be loaded here."""
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @click.command("trace")
@@ -23,13 +27,16 @@ def command(caller: Caller, message_id: str, *, follow: bool) -> None:
     """Show the ladder of the message ID: each rung, its time, its reason.
 
     "not seen" stands where the way of waking cannot see the rung. Times are on this machine's
-    clock face; + is the time since the bus had the message on its disk.
+    clock face; + is the time since the bus had the message on its disk. With --follow the exit code
+    is 1 where a delivery ended without an ack.
     """
+    if message_id.startswith("t_"):
+        raise click.UsageError(f"{message_id} is a thread; bus trace takes a message id (m_...)")
     bare_id = message_id.partition(".")[0]
     message = caller.bus.message(bare_id)
     if follow:
         check_follower(caller, message)
-        follow_message(caller, bare_id)
+        exit_by(follow_message(caller, bare_id))
     else:
         caller.show(message, lambda: say("\n".join(ladder.draw(message))))
 
@@ -45,34 +52,90 @@ def check_follower(caller: Caller, message: Mapping[str, Any]) -> None:
         )
 
 
-def follow_message(caller: Caller, message_id: str) -> None:
-    """Write each rung as it happens; with `--json` a line each."""
-    has_head = False
-    for rung in each_rung(caller, message_id):
-        if caller.as_json:
-            say_json({"id": message_id, "to": rung.to, **rung.fact}, one_line=True)
-            continue
-        if not has_head:
-            say(ladder.draw_head(rung.message))
-            say(ladder.draw_circumstances(rung.message))
-            has_head = True
-        to = f"  {harmless(rung.to)}" if len(rung.message["deliveries"]) > 1 else ""
-        say(f"{ladder.draw_rung(rung)}{to}")
+def follow_message(
+    caller: Caller,
+    message_id: str,
+    is_enough: Callable[[Mapping[str, Any]], bool] = lambda _message: False,
+) -> Mapping[str, Any]:
+    """Write each rung as it happens, and why it waits if that is known; with `--json` a line each.
 
-
-def each_rung(caller: Caller, message_id: str) -> Iterator[ladder.Rung]:
-    """Give the rungs that are there and then each new one, until the message has ended.
-
-    The stream only says when to look again; what is shown is what the ladder says.
+    Gives the message as it was last seen: ended, or as far as `is_enough` wanted it.
     """
-    seen: set[tuple[str, int]] = set()
-    for event in caller.bus.tail("now", broken=say_broken):
-        if event.kind not in {"hello", "gap"} and event.data.get("id") != message_id:
-            continue
-        message = caller.bus.message(message_id)
-        yield from new_rungs(message, seen)
-        if all(delivery["ended"] for delivery in message["deliveries"]):
-            return
+    follower = Follower(caller)
+    for message in looks(caller, message_id):
+        follower.show(message)
+        if is_ended(message) or is_enough(message):
+            return message
+    raise AssertionError  # pragma: no cover - a stream is followed for ever
+
+
+def looks(caller: Caller, message_id: str) -> Iterator[Mapping[str, Any]]:
+    """Give the message now, whenever something became of it, and at each heartbeat.
+
+    The stream only says when to look again; what is shown is what the ladder says. Why a message
+    waits is no event, and so is looked for by the clock.
+    """
+    for event in caller.bus.tail("now", beats=True, broken=say_broken):
+        if event.kind in {"hello", "gap", BEAT} or event.data.get("id") == message_id:
+            yield caller.bus.message(message_id)
+
+
+@dataclass
+class Follower:
+    """What of a message was written already."""
+
+    caller: Caller
+    rungs: set[tuple[str, int]] = field(default_factory=set)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def show(self, message: Mapping[str, Any]) -> None:
+        """Write what is new."""
+        if not self.rungs and not self.caller.as_json:
+            say(ladder.draw_head(message))
+            say(ladder.draw_circumstances(message))
+        for rung in new_rungs(message, self.rungs):
+            self.show_line(rung.to, message, rung.fact, ladder.draw_rung(rung))
+        for delivery in message["deliveries"]:
+            to, reason = delivery["to"], outlook(delivery)
+            if reason != self.reasons.get(to, ""):
+                self.reasons[to] = reason
+                if reason:
+                    self.show_line(
+                        to,
+                        message,
+                        {"waits": reason},
+                        f"{ladder.INDENT}{ladder.draw_reason(reason)}",
+                    )
+
+    def show_line(
+        self, to: str, message: Mapping[str, Any], fact: Mapping[str, Any], line: str
+    ) -> None:
+        """Write one line, with the recipient where there are several."""
+        if self.caller.as_json:
+            say_json({"id": message["id"], "to": to, **fact}, one_line=True)
+        else:
+            say(f"{line}  {harmless(to)}" if len(message["deliveries"]) > 1 else line)
+
+
+def outlook(delivery: Mapping[str, Any]) -> str:
+    """Say why a delivery waits, where its last rung does not say it."""
+    return "" if delivery["ended"] else ladder.why_now(delivery)
+
+
+def is_ended(message: Mapping[str, Any]) -> bool:
+    """Say whether nothing more will become of a message."""
+    return all(delivery["ended"] for delivery in message["deliveries"])
+
+
+def has_arrived(message: Mapping[str, Any]) -> bool:
+    """Say whether every recipient has done with it."""
+    return all(delivery["state"] == "acked" for delivery in message["deliveries"])
+
+
+def exit_by(message: Mapping[str, Any]) -> None:
+    """End with the code for a failure where a delivery ended without an ack."""
+    if not has_arrived(message):
+        raise click.exceptions.Exit(REFUSED)
 
 
 def new_rungs(message: Mapping[str, Any], seen: set[tuple[str, int]]) -> Iterator[ladder.Rung]:

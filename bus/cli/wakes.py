@@ -18,11 +18,13 @@ HEADINGS = ("AGENT", "WAKE", "STATE", "ASKED", "ATTEMPT", "WAITING", "METHOD", "
 @click.command("wakes")
 @click.option("--agent", metavar="NAME", help="Of this agent only.")
 @click.option("--all", "every", is_flag=True, help="The closed ones too.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), help="At most so many, 500 or less.")
 @calls_bus()
 def command(caller: Caller, *, agent: str | None, every: bool, limit: int | None) -> None:
     """List the open wakes, newest first; an agent has at most one."""
     answer = caller.bus.wakes(agent=agent, every=every, limit=limit)
+    if agent and not answer["wakes"]:
+        caller.bus.agent(agent)  # which refuses where there is no such agent
     rows = [row_of(wake) for wake in answer["wakes"]]
     caller.show(answer, lambda: table(HEADINGS, rows, none="no wakes" if every else "none open"))
 

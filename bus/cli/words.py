@@ -71,6 +71,18 @@ class Names(click.ParamType[list[str]]):
         return names
 
 
+def read_body(given: str | None) -> str:
+    """Give a text that says something.
+
+    Raises:
+        click.UsageError: it is empty, or could not be read.
+    """
+    text = read_text(given, "BODY")
+    if not text.strip():
+        raise click.UsageError("BODY is empty: give a text, or - and a text on standard input")
+    return text
+
+
 DURATION_S, MOMENT, NAMES = Duration(), Moment(), Names()
 
 

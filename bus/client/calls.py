@@ -167,17 +167,19 @@ class BusClient:
         *,
         instance: str | None = None,
         silence_s: float = SILENCE_S,
+        beats: bool = False,
         broken: Callable[[str, float], None] = lambda _why, _pause_s: None,
     ) -> Iterator[Event]:
         """Follow the stream for ever, from a cursor, `earliest`, `now`, or what is pending.
 
-        `broken(why, pause_s)` is told before each reconnection and may raise to stop.
+        `broken(why, pause_s)` is told before each reconnection and may raise to stop. With `beats`
+        the heartbeats of a silent stream come too, as events of that kind without data.
         """
         params = {"instance": instance}
         follower = Follower(
             connect=lambda cursor: self._http.open_stream(params, cursor, silence_s),
             broken=broken,
-            parser=EventParser(cursor=start),
+            parser=EventParser(cursor=start, has_beats=beats),
         )
         return follower.events()
 
@@ -196,6 +198,11 @@ class BusClient:
     def is_ready(self) -> bool:
         """Say whether the bus takes work; `ClientError` when it does not, or is not there."""
         return self._http.call("GET", "/readyz").ok
+
+    def is_alive(self) -> bool:
+        """Say whether what answers is a bus; `ClientError` when nothing does."""
+        answer = json_object(self._http.call("GET", "/healthz"))
+        return answer.get("status") == "ok" and "version" in answer
 
     def agents(self) -> Json:
         return self._get("/api/agents")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from requests import Response
 
+BEAT = "heartbeat"
+"""The kind of what is given for a comment, which is no event: nothing happened, the link lives."""
 READ_BYTES = 65_536
 LONGEST_PAUSE_S = 30.0
 PASSING = frozenset({0, 409, 429, 500, 502, 503, 504})
@@ -66,10 +68,14 @@ class LineSplitter:
 
 @dataclass
 class EventParser:
-    """Lines in, events out; remembers the cursor and the pause between connections."""
+    """Lines in, events out; remembers the cursor and the pause between connections.
+
+    With `has_beats` the bus's heartbeats are given too, for a reader that looks by the clock.
+    """
 
     cursor: str = ""
     pause_s: float = 3.0
+    has_beats: bool = False
     _kind: str = ""
     _data: list[str] = field(default_factory=list)
     _id: str | None = None
@@ -78,6 +84,8 @@ class EventParser:
         """Take one line; a blank one may end an event."""
         if not line:
             return self._dispatch()
+        if self.has_beats and line.startswith(b":"):
+            return Event(BEAT, self.cursor, "")
         name, _, value = line.decode("utf-8", errors="replace").partition(":")
         value = value.removeprefix(" ")
         if name == "event":

@@ -7,7 +7,6 @@ import socket
 
 from bus.errors import ConfigError
 
-
 LAST_PORT = 65_535
 
 

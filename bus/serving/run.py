@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gunicorn.app.base import BaseApplication
 
 from bus.errors import SchemaError
-from bus.serving.port import check_port
+from bus.serving.port import check_port, check_port_number
 from bus.serving.tls import check_tls, warnings_of
 from bus.store.lock import take_lock
 from bus.store.version import HEAD, read_version
@@ -79,6 +79,7 @@ def serve(config: Config) -> NoReturn:
         LockedError: another bus has the database.
         ConfigError: the port is taken, or the certificate is none.
     """
+    check_port_number(config.port)
     check_tls(config)
     at = read_version(config.db_path)
     if at is None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
+
+from commandline import BUS
 
 WATCHER = str(Path(sys.executable).with_name("bus-watcher"))
 
@@ -12,6 +16,7 @@ WATCHER = str(Path(sys.executable).with_name("bus-watcher"))
 def test_a_machine_becomes_a_node_by_the_printed_command(as_admin, tmp_path):
     made = as_admin("node", "add", "laptop", "--agents", "anna,ben")
     assert made.code == 0, made.err
+    assert "python3 -m watcher" in made.out, "a machine with only a clone"
     enrol = next(line.split() for line in made.out.splitlines() if "enrol" in line)
     assert enrol[0] == "bus-watcher"
     done = subprocess.run(
@@ -48,16 +53,53 @@ def test_an_agent_can_be_added_shown_changed_moved_renamed_paused_and_removed(as
     assert as_admin("agent", "show", "hanna").code == 1
 
 
-def test_a_removal_asks_first(as_admin):
-    as_admin("agent", "add", "anna")
-    assert as_admin("agent", "remove", "anna", stdin="n\n").code == 1
+def test_a_removal_asks_first_and_without_a_terminal_names_the_option(as_admin):
+    as_admin("node", "add", "here", "--agents", "anna")
+    for words in (("agent", "remove", "anna"), ("node", "remove", "here", "--force")):
+        got = as_admin(*words, stdin="y\n")
+        assert got.code == 2
+        assert "--yes" in got.err
     assert as_admin("agent", "show", "anna").code == 0
+
+
+def on_a_terminal(as_admin, words, answer):
+    """Run a command on a terminal of its own and give what it showed, and its exit code."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [BUS, *words], env=as_admin.environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        os.write(ours, answer)
+        code, shown = process.wait(30), os.read(ours, 4096).decode()
+        os.close(ours)
+    return code, shown
+
+
+def test_a_removal_on_a_terminal_waits_for_a_yes(as_admin):
+    as_admin("agent", "add", "anna")
+    code, shown = on_a_terminal(as_admin, ("agent", "remove", "anna"), b"n\n")
+    assert code == 1
+    assert "Remove it? [y/N]" in shown
+    assert as_admin("agent", "show", "anna").code == 0
+    assert on_a_terminal(as_admin, ("agent", "remove", "anna"), b"y\n")[0] == 0
+    assert as_admin("agent", "show", "anna").code == 1
+
+
+def test_a_node_with_agents_is_kept_and_the_option_is_named(as_admin):
+    as_admin("node", "add", "here", "--agents", "anna")
+    got = as_admin("node", "remove", "here", "--yes")
+    assert got.code == 1
+    assert "anna is on here" in got.err
+    assert "--force" in got.err
+    assert as_admin("node", "remove", "here", "--yes", "--force").code == 0
 
 
 def test_a_group_is_one_name_for_several(as_admin, act_as):
     one = act_as("one")
     act_as("two")
     assert as_admin("group", "add", "crew", "one,two").code == 0
+    assert "crew: 1 member\n" in as_admin("group", "set", "crew", "one").out
+    assert as_admin("group", "set", "crew", "one,two").code == 0
     assert "one, two" in as_admin("group", "list").out
     sent = one("send", "crew", "all hands", "--json").json
     assert "two" in {delivery["to"] for delivery in sent["deliveries"]}

@@ -81,6 +81,16 @@ def test_a_refusal_is_code_1_with_the_way_out(act_as):
         ("token", "new", "agent"),
         ("agent", "change", "x"),
         ("release", "t_1", "m_1.1"),
+        ("token", "new", "admin", "bob"),
+        ("send", "a", "b", "--urgent", "--priority", "low"),
+        ("send", "a", ""),
+        ("send", "a", " \n"),
+        ("send", "a"),
+        ("reply", "m_1.1", ""),
+        ("trace", "t_01M7YE7J8YN8JZDET6A910GA0S"),
+        ("tail", "--from", "bogus"),
+        ("inbox", "--limit", "101"),
+        ("--token-file", "f", "inbox"),
     ],
 )
 def test_a_command_that_cannot_be_understood_is_code_2(as_admin, words):
@@ -88,6 +98,83 @@ def test_a_command_that_cannot_be_understood_is_code_2(as_admin, words):
     assert got.code == 2, got.err
     assert "Error: " in got.err
     assert "Traceback" not in got.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("send", "a", ""), "BODY is empty"),
+        (("trace", "t_01M7YE7J8YN8JZDET6A910GA0S"), "is a thread; bus trace takes a message id"),
+        (("tail", "--from", "bogus"), "now, earliest, pending, or a cursor"),
+        (("--token-file", "f", "inbox"), "--token-file comes after the command"),
+        (("token", "new", "admin", "bob"), "--label"),
+        (("send", "a", "b", "--urgent", "--priority", "low"), "do not go together"),
+    ],
+)
+def test_what_is_wrong_with_a_command_is_said(as_admin, words, said):
+    assert said in as_admin(*words).err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("wakes", "--agent", "nobody"),
+        ("wakes", "--agent", "nobody", "--all"),
+        ("agent", "remove", "nobody"),
+        ("agent", "remove", "nobody", "--yes"),
+        ("node", "remove", "nowhere"),
+        ("node", "remove", "nowhere", "--yes", "--force"),
+        ("trace", "m_nope"),
+        ("token", "revoke", "k_nope"),
+    ],
+)
+def test_what_is_not_there_is_code_1_and_named(as_admin, words):
+    got = as_admin(*words)
+    assert got.code == 1, got.out
+    assert "no " in got.err
+    assert "/api/" not in got.err
+
+
+def test_a_token_of_the_wrong_kind_is_code_4_and_the_command_is_named_as_it_was_typed(act_as):
+    one = act_as("one")
+    got = one("agent", "add", "other")
+    assert got.code == 4
+    assert "bus agent add is for the administration; this token is of the kind agent" in got.err
+    assert "/api/" not in got.err
+
+
+def test_no_answer_sends_a_person_to_http(act_as):
+    one = act_as("one")
+    for words in (("send", "nobody", "hello"), ("ack", "m_01M7YE7J8YN8JZDET6A910GA0S.1")):
+        got = one(*words)
+        assert got.code == 1
+        assert "/api/" not in got.err, got.err
+        assert "bus agent list" in got.err or "bus inbox" in got.err
+
+
+def test_a_setting_that_is_no_number_is_said_in_words(as_admin):
+    got = as_admin("config", BUS_PORT="abc")
+    assert got.code == 4
+    assert "'abc' is not a whole number" in got.err
+
+
+def test_a_token_that_cannot_be_written_is_not_made(as_admin, tmp_path):
+    before = len(as_admin("token", "list", "--json").json["tokens"])
+    file = tmp_path / "none" / "x"
+    got = as_admin("token", "new", "admin", "--file", str(file))
+    assert got.code == 4
+    assert str(file) in got.err
+    assert ".x." not in got.err
+    assert len(as_admin("token", "list", "--json").json["tokens"]) == before
+
+
+def test_a_token_that_was_revoked_is_revoked_already(as_admin, act_as):
+    act_as("one")
+    tokens = as_admin("token", "list", "--json").json["tokens"]
+    mine = next(token["id"] for token in tokens if token["subject"] == "one")
+    assert as_admin("token", "revoke", mine).code == 0
+    again = as_admin("token", "revoke", mine)
+    assert (again.code, again.out) == (0, f"{mine} is revoked already\n")
 
 
 def test_an_unknown_setting_is_code_4_and_the_nearest_is_named(as_admin):

@@ -6,7 +6,8 @@ import re
 import subprocess
 
 import pytest
-from commandline import BUS
+from commandline import BUS, CommandLine, clean_environment
+from poller import Poller
 
 
 @pytest.fixture
@@ -111,3 +112,47 @@ def test_tail_shows_what_happens_as_it_happens(two):
         line = shown.stdout.readline()
         shown.terminate()
     assert "one -> two" in line
+
+
+def test_an_answer_names_what_it_answers(two):
+    one, two = two
+    message_id = one("send", "two", "are you there?", "--json").json["id"]
+    two("reply", handle_of(two("inbox").out), "yes")
+    assert f"  answers {message_id}\n" in one("inbox").out
+
+
+def test_a_notice_of_the_bus_offers_no_answer_that_it_would_refuse(two):
+    one, two = two
+    one("send", "two", "no good")
+    two("release", handle_of(two("inbox").out), "--mode", "fatal")
+    notice = one("inbox").out
+    assert "wakebus (system): FAILURE" in notice
+    assert "bus ack" in notice
+    assert "bus reply" not in notice
+
+
+def test_more_than_is_shown_comes_after_an_ack(two):
+    one, two = two
+    for word in ("first", "second"):
+        one("send", "two", word)
+    assert "1 more; ack these first, then: bus inbox" in two("inbox", "--limit", "1").out
+
+
+def test_until_when_mail_is_held_is_said_and_a_time_that_is_past_too(two):
+    one, _ = two
+    held = one("send", "two", "later", "--at", "2036-11-20T21:30")
+    assert "held  scheduled for 2036-11-20 21:30:00" in held.out
+    past = one("send", "two", "now", "--at", "2020-11-20T21:30")
+    assert past.code == 0
+    assert "it goes at once" in past.err
+    assert "scheduled" not in past.out
+
+
+def test_a_wait_for_mail_asks_once_and_not_in_a_loop():
+    with Poller() as bus:
+        client = CommandLine(clean_environment(BUS_URL=bus.url, BUS_TOKEN_FILE=bus.token_file))
+        got = client("inbox", "--wait", "3", "--id", "m_1")
+    assert got.code == 0, got.err
+    assert "m_1 does not wait" in got.out
+    assert bus.waits[0] == 3
+    assert len(bus.waits) <= 4

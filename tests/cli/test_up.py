@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import subprocess
-from contextlib import contextmanager
 
 import pytest
 from commandline import BUS, CommandLine, clean_environment
+from upping import up
 
 
 @pytest.fixture
@@ -18,26 +17,6 @@ def home(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     return clean_environment(HOME=str(tmp_path), BUS_PORT=str(port))
-
-
-@contextmanager
-def up(environment):
-    """Run it until it has said what it has to say, give that, and end it as Ctrl-C does."""
-    with subprocess.Popen(
-        [BUS, "up"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "until" in line or "from now on" in line:
-                break
-        try:
-            yield "".join(said), process
-        finally:
-            process.send_signal(signal.SIGINT)
-            rest = process.stdout.read()
-            assert process.wait(30) == 0, rest
-            assert "everything is kept" in rest
 
 
 def test_from_nothing_a_task_is_answered_and_every_rung_is_shown(home):
@@ -59,8 +38,12 @@ def test_what_it_prints_next_works_as_printed(home):
         assert "acked" in followed.out
         assert "pong: I was asleep" in run("inbox", "--wait", "10").out
         assert "ping" in run("agent", "list").out
-        assert "bus-watcher enrol" in run("node", "add", "laptop", "--agents", "anna,ben").out
-        assert run("agent", "add", "carl", "--node", "laptop").code == 0
+        nexts = re.findall(r"bus (node add|agent add) (.*?)  +#", said)
+        assert [words for words, _ in nexts] == ["node add", "agent add"]
+        for words, rest in nexts:
+            done = run(*words.split(), *rest.split())
+            assert done.code == 0, done.err
+        assert run("node", "add", "desk", "--agents", "anna,ben").code == 0, "the tutorial's names"
 
 
 def test_a_second_time_keeps_everything(home):
@@ -94,3 +77,53 @@ def test_a_bus_that_dies_under_it_is_said(home, tmp_path):
         subprocess.run(["kill", "-9", lock.read_text().strip()], check=True)
         assert process.wait(30) == 1
         assert "the bus ended by itself" in process.stderr.read()
+
+
+def test_without_the_demonstration_nothing_of_it_is_offered(home):
+    with up(home, "--no-demo") as (said, _):
+        assert "pong" not in said
+        run = CommandLine(home | {"BUS_URL": f"http://127.0.0.1:{home['BUS_PORT']}"})
+        for words in re.findall(r"bus (agent add you .*|token new person you .*)", said):
+            assert run(*words.split()).code == 0
+        assert run("send", "you", "a note to myself").code == 0
+
+
+def test_tokens_on_a_network_are_warned_of(home):
+    with up(home | {"BUS_HOST": "0.0.0.0"}, "--no-demo") as (said, _):
+        assert said.count("warning: ") == 1
+        assert "plain HTTP on 0.0.0.0" in said
+
+
+def test_a_demonstration_agent_that_is_paused_does_not_hold_it_up(home):
+    with up(home):
+        run = CommandLine(home | {"BUS_URL": f"http://127.0.0.1:{home['BUS_PORT']}"})
+        assert run("agent", "pause", "ping").code == 0
+    with up(home) as (said, _):
+        assert "(waiting: the agent is paused)" in said
+        assert "bus agent resume ping" in said
+        assert run("agent", "list").code == 0
+
+
+def test_a_bus_that_runs_already_is_not_another_program(home):
+    with up(home, "--no-demo"):
+        got = CommandLine(home)("up")
+    url = f"http://127.0.0.1:{home['BUS_PORT']}"
+    assert got.code == 4
+    assert f"a bus already runs here, at {url}" in got.err
+    assert f"export BUS_URL={url}" in got.err
+    assert "another program" not in got.err
+
+
+def test_a_number_that_is_no_port_is_code_4(home):
+    for words in (("up",), ("serve",), ("inbox",), ("config", "--check")):
+        got = CommandLine(home)(*words, BUS_PORT="99999")
+        assert got.code == 4
+        assert "BUS_PORT=99999 is no port" in got.err
+        assert "Traceback" not in got.err
+
+
+def test_without_a_database_only_the_command_that_makes_one_is_named(home):
+    got = CommandLine(home)("serve")
+    assert got.code == 1
+    assert "bus init" in got.err
+    assert "migrate" not in got.err

@@ -64,7 +64,9 @@ def place(tx: Transaction, agent: str, node: str, node_id: int) -> None:
     elif one.kind == "person":
         raise InvalidRequestError(f"{agent} is a person; a node has agents")
     elif one.node_id not in {None, node_id}:
-        raise ConflictError(f"{agent} is on another node; move it: bus agent move {agent} {node}")
+        raise ConflictError(
+            f"{agent} is on another node; leave it out here, and then: bus agent move {agent} {node}"
+        )
     else:
         service.change(tx, agent, {"node": node})
 
@@ -173,7 +175,7 @@ def remove_node(tx: Transaction, name: str, *, force: bool) -> None:
     agents = queries.on_node(tx.conn, node.id)
     if agents and not force:
         names = ", ".join(agent.name for agent in agents)
-        raise ConflictError(f"{names} are on {name}; move them first, or remove with force=1")
+        raise ConflictError(f"{name} has agents ({names}); move them first, or remove with force=1")
     for agent in agents:
         service.change(tx, agent.name, {"node": None})
     access.revoke_all_of(tx, node_id=node.id)

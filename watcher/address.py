@@ -6,12 +6,15 @@ Shared by everything here that speaks HTTP. It must not know tokens or what is a
 from __future__ import annotations
 
 import http.client
+import io
 import ssl
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -45,8 +48,25 @@ class Address:
     def _make(self, timeout_s: float) -> http.client.HTTPConnection:
         if self.scheme == "http":
             return http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
-        context = ssl.create_default_context(cafile=self.ca_file)
-        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s, context=context)
+        return http.client.HTTPSConnection(
+            self.host, self.port, timeout=timeout_s, context=self._trust()
+        )
+
+    def check(self) -> None:
+        """Read the file of trusted authorities, if there is one, before it is needed.
+
+        Raises:
+            AddressError: it cannot be used.
+        """
+        if self.ca_file is not None:
+            self._trust()
+
+    def _trust(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise AddressError(f"the CA file {self.ca_file} cannot be used: {why}") from error
 
     def target(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """Write what goes into the request line."""
@@ -78,3 +98,73 @@ def parse(url: str, ca_file: Path | None = None) -> Address:
     return Address(
         parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], prefix, ca_file
     )
+
+
+def advise(where: Address, error: Exception) -> str:
+    """Say what may be wrong with an address that was called in vain; "" where nothing is known."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "if its certificate is of your own making, enrol with --ca-file FILE"
+    is_cut = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    if isinstance(error, ssl.SSLError) and not is_cut:
+        return "if the bus speaks plain http, write http:// in its address"
+    if where.scheme == "http" and isinstance(
+        error, (ConnectionResetError, http.client.BadStatusLine)
+    ):
+        return "if the bus speaks https, write https:// in its address"
+    return ""
+
+
+class Limit:
+    """A point in time at which reading must have come to something."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.restart(limit_s)
+
+    def restart(self, limit_s: float) -> None:
+        """Put it that far from now."""
+        self._until_s = time.monotonic() + limit_s
+
+    @property
+    def left_s(self) -> float:
+        """Give the time that is left."""
+        return self._until_s - time.monotonic()
+
+
+def limit_answer(connection: http.client.HTTPConnection, limit_s: float) -> Limit:
+    """Have the next answer be there as a whole in that time.
+
+    The limit of a connection is one for each read: an answer of a byte a second would never end.
+    """
+    limit = Limit(limit_s)
+
+    class Limited(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            self.fp = io.BufferedReader(_LimitedReads(sock, self.fp, limit))
+
+    connection.response_class = Limited
+    return limit
+
+
+class _LimitedReads(io.RawIOBase):
+    """What is read from a socket, until a point in time."""
+
+    def __init__(self, sock: socket.socket, source: Any, limit: Limit) -> None:
+        self._socket = sock
+        self._source = source
+        self._limit = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._limit.left_s
+        if left_s <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._socket.settimeout(left_s)
+        count: int | None = self._source.raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()

@@ -13,9 +13,12 @@ import select
 import threading
 from typing import TYPE_CHECKING, Any
 
+from watcher import plainjson
+from watcher.address import advise, limit_answer
 from watcher.privatefile import LooseFileError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     from watcher.address import Address
@@ -129,21 +132,25 @@ class Bus:
         kept = self._take_kept(timeout_s)
         if kept is not None:
             with contextlib.suppress(*_NETWORK_ERRORS):
-                return self._exchange(kept, verb, target, headers, data)
+                return self._exchange(kept, verb, target, headers, data, timeout_s)
         try:
             fresh = self.address.connect(timeout_s)
-            return self._exchange(fresh, verb, target, headers, data)
+            return self._exchange(fresh, verb, target, headers, data, timeout_s)
+        except (http.client.InvalidURL, UnicodeError) as error:  # ours: the same call fails always
+            raise BusError(400, "unsendable", f"this cannot be sent: {error}") from error
         except _NETWORK_ERRORS as error:
             raise _no_answer(self.address, error) from error
 
-    def _exchange(
+    def _exchange(  # noqa: PLR0913, PLR0917 - what goes into one request
         self,
         connection: http.client.HTTPConnection,
         verb: str,
         target: str,
         headers: dict[str, str],
         data: bytes | None,
+        timeout_s: float,
     ) -> dict[str, Any]:
+        limit_answer(connection, timeout_s)
         try:
             connection.request(verb, target, data, headers)
             response = connection.getresponse()
@@ -164,7 +171,7 @@ class Bus:
                     return None
                 connection = self._idle.pop()
             # an idle connection with something to read was closed by the other end
-            if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
+            if connection.sock and not _has_something(connection.sock):
                 connection.sock.settimeout(timeout_s)
                 return connection
             connection.close()
@@ -177,6 +184,12 @@ class Bus:
         connection.close()
 
 
+def _has_something(sock: socket.socket) -> bool:
+    poller = select.poll()  # select itself takes no descriptor from 1024 up
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(0))
+
+
 def authorize(read_token: Callable[[], str]) -> str:
     """Write the header's value.
 
@@ -184,9 +197,12 @@ def authorize(read_token: Callable[[], str]) -> str:
         BusError: the token's file cannot be read, or others can read it.
     """
     try:
-        return f"Bearer {read_token()}"
+        token = read_token()
     except (OSError, ValueError, LooseFileError) as error:
         raise BusError(401, "token_unreadable", str(error)) from error
+    if not token.isascii() or not token.isprintable():
+        raise BusError(401, "token_unreadable", "its file holds more than a token; enrol again")
+    return f"Bearer {token}"
 
 
 def parse_object(body: bytes, status: int) -> dict[str, Any]:
@@ -196,7 +212,7 @@ def parse_object(body: bytes, status: int) -> dict[str, Any]:
         BusError: something else answered, a gateway's page for example.
     """
     try:
-        value = json.loads(body)
+        value = plainjson.read(body)
     except ValueError:
         value = None
     if not isinstance(value, dict):
@@ -207,7 +223,7 @@ def parse_object(body: bytes, status: int) -> dict[str, Any]:
 def parse_problem(status: int, body: bytes, retry_after: str | None) -> BusError:
     """Read a refusal; one that the bus did not write keeps its status."""
     try:
-        problem = json.loads(body)
+        problem = plainjson.read(body)
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
@@ -230,4 +246,6 @@ def parse_retry_after(value: str | None) -> float | None:
 
 def _no_answer(address: Address, error: Exception) -> BusError:
     reason = str(error) or type(error).__name__
-    return BusError(AWAY, "away", f"no answer from {address.url('/')}: {reason}")
+    advice = advise(address, error)
+    where = f"no answer from {address.url('/')}: {reason}"
+    return BusError(AWAY, "away", f"{where}; {advice}" if advice else where)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from watcher import __version__, daemon, enrol, log, settingsfile, skill
+from watcher import __version__, daemon, enrol, log, program, settingsfile, skill
 from watcher.bus import AWAY, BusError
 from watcher.clock import SystemClock
-from watcher.methods import Methods
+from watcher.methods import WITHOUT_A_TARGET, Methods, name_meant
 from watcher.privatefile import LooseFileError
 from watcher.settings import METHOD_NAMES, SettingsError
 
@@ -31,7 +32,7 @@ EXIT_CODES = "exit codes: 0 done, 1 failed, 2 usage, 3 wrong settings, 4 refused
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    options = _make_parser().parse_args(arguments)
+    options = _parse(arguments)
     folder = settingsfile.find_folder(options.dir, os.environ)
     command: Command = options.command
     try:
@@ -46,9 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("interrupted", FAILED)
 
 
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _make_parser()
+    options, rest = parser.parse_known_args(arguments)
+    # argparse takes no words of a list that may be empty behind an option, as in AGENT --dir X k=v
+    changes = getattr(options, "changes", None)
+    if rest and (changes is None or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if changes is not None:
+        changes += rest
+    return options
+
+
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bus-watcher",
+        prog=program(),
         description="Wakes this machine's agents when there is mail for them.",
         epilog=EXIT_CODES,
     )
@@ -70,11 +83,13 @@ def _make_parser() -> argparse.ArgumentParser:
     enrolling.add_argument(
         "--replace", action="store_true", help="give a folder of another node to this one"
     )
-    add("agents", _agents, "show this node's agents and how each is reached")
+    add("agents", _agents, "show how each agent is reached; 1 where one cannot be woken")
     changing = add("set", _set, "change how an agent is reached")
-    changing.add_argument("agent")
     changing.add_argument(
-        "changes", nargs="+", metavar="key=value", help="an empty value takes the key away"
+        "agent", help="left out where it is for all of them, such as openclaw.config=PATH"
+    )
+    changing.add_argument(
+        "changes", nargs="*", metavar="key=value", help="an empty value takes the key away"
     )
     teaching = add("skill", _skill, "print the OpenClaw skill that teaches an agent the bus")
     teaching.add_argument("agent")
@@ -103,16 +118,23 @@ def _enrol(options: argparse.Namespace, folder: Folder) -> int:
     _say(f"Agents: {', '.join(settings.agents) or 'none yet'}. Files: {folder.path}")
     for note in (*done.notes, *find_unknown_agents(settings)):
         _say(f"Note: {note.rstrip('.')}.")
-    at = f" --dir {options.dir}" if options.dir else ""
+    at = f" --dir {shlex.quote(options.dir)}" if options.dir else ""
     _say("Next:")
-    _say(f"  bus-watcher agents{at}        # how each agent would be reached, and why")
-    _say(f"  bus-watcher set{at} AGENT method=NAME   # to choose: {', '.join(METHOD_NAMES)}")
-    _say(f"  bus-watcher run{at}           # in the foreground")
+    _say(f"  {program()} agents{at}        # how each agent would be reached, and why")
+    _say(f"  {program()} set{at} AGENT method=NAME   # to choose: {', '.join(METHOD_NAMES)}")
+    _say(f"  {program()} run{at}           # in the foreground")
     return OK
 
 
 def find_unknown_agents(settings: Settings) -> list[str]:
     """Say which agents OpenClaw on this machine does not have; only a hint, never a refusal."""
+    agents = [
+        agent
+        for agent in settings.agents.values()
+        if agent.local_agent and not agent.argv and name_meant(agent) not in WITHOUT_A_TARGET
+    ]
+    if not agents:
+        return []
     try:
         from watcher import openclaw  # noqa: PLC0415 - needed here alone, and it may find nothing
 
@@ -124,11 +146,8 @@ def find_unknown_agents(settings: Settings) -> list[str]:
     return [
         f"OpenClaw here has no agent {agent.local_agent}, which {agent.name} is said to be; "
         f"it has {', '.join(sorted(known))}"
-        for agent in settings.agents.values()
-        if agent.local_agent
-        and agent.local_agent.lower() not in known
-        and not agent.argv
-        and not agent.url
+        for agent in agents
+        if agent.local_agent.lower() not in known
     ]
 
 
@@ -137,18 +156,23 @@ def _agents(_options: argparse.Namespace, folder: Folder) -> int:
     daemon.check_files(settings)
     methods = Methods(settings, SystemClock())
     rows = [("AGENT", "SETTING", "METHOD", "WHY")]
-    rows += [(each.name, each.method, *methods.choose(each)) for each in settings.agents.values()]
+    choices = [(each, methods.choose(each)) for each in settings.agents.values()]
+    rows += [(each.name, each.method, *choice) for each, choice in choices]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths)]  # noqa: B905 - WHY is last
         _say("  ".join([*cells, row[3]]))
-    return OK
+    return OK if all(choice.works for _, choice in choices) else FAILED
 
 
 def _set(options: argparse.Namespace, folder: Folder) -> int:
+    if "=" in options.agent:
+        settingsfile.change_all(folder, [options.agent, *options.changes])
+        _say(f"Written. Restart the watcher to apply it; {program()} agents shows what it gives.")
+        return OK
     settings = settingsfile.change_agent(folder, options.agent, options.changes)
-    method, why = Methods(settings, SystemClock()).choose(settings.agents[options.agent])
-    _say(f"{options.agent}: {method} ({why}). Restart the watcher to apply it.")
+    choice = Methods(settings, SystemClock()).choose(settings.agents[options.agent])
+    _say(f"{options.agent}: {choice.name} ({choice.why}). Restart the watcher to apply it.")
     return OK
 
 
@@ -178,7 +202,7 @@ def _say(text: str) -> None:
 
 
 def _complain(text: str, exit_code: int) -> int:
-    sys.stderr.write(f"bus-watcher: {_make_harmless(text)}\n")
+    sys.stderr.write(f"{program()}: {_make_harmless(text)}\n")
     return exit_code
 
 

@@ -1,5 +1,7 @@
-"""The watcher's only source of time, randomness and identity, so that tests can hand in their own.
+"""The watcher's source of time, randomness and identity, so that tests can hand in their own.
 
+Only the time limits of single sockets (address, websocket, the gateway's session) are not from
+here: they end with their read.
 A node's clock decides nothing on the bus: it is for waiting, and for the times in signatures.
 """
 

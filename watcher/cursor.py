@@ -28,18 +28,13 @@ class Cursor:
 
     def save(self, event_id: str) -> None:
         """Keep a new position on the disk; a disk that refuses is logged, and work goes on."""
-        if not event_id or event_id == self.last_event_id or not _is_plain(event_id):
+        if not event_id or event_id == self.last_event_id or not is_plain(event_id):
             return
         self.last_event_id = event_id
         try:
             privatefile.write(self._path, event_id + END_MARK + "\n")
         except OSError as error:
             log.warn("cursor_unsaved", path=self._path, error=error)
-
-    def forget(self) -> None:
-        """Drop the position, for a bus that does not take it."""
-        self.last_event_id = ""
-        self._path.unlink(missing_ok=True)
 
 
 def _load(path: Path) -> str:
@@ -48,10 +43,10 @@ def _load(path: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     event_id, mark, rest = text.rpartition(END_MARK)
-    return event_id if mark and rest == "\n" and _is_plain(event_id) else ""
+    return event_id if mark and rest == "\n" and is_plain(event_id) else ""
 
 
-def _is_plain(event_id: str) -> bool:
+def is_plain(event_id: str) -> bool:
     """Say whether it can go into a header: what the bus hands out is a few letters and digits."""
     return 0 < len(event_id) <= LONGEST_ID and event_id.isascii() and event_id.isprintable()
 
@@ -65,7 +60,7 @@ def read_instance(path: Path, clock: Clock) -> str:
         name = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         name = ""
-    if not _is_plain(name):
+    if not is_plain(name):
         name = clock.new_id("i")
         privatefile.write(path, name + "\n")
     return name

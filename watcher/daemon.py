@@ -10,13 +10,13 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from watcher import __version__, address, log, privatefile, signals
-from watcher.bus import Bus, BusError
+from watcher import address, log, privatefile, signals
+from watcher.bus import Bus
 from watcher.cursor import Cursor, read_instance
+from watcher.introduction import Introduction
 from watcher.loop import Loop
 from watcher.methods import Methods
 from watcher.notify import Notify
-from watcher.persist import persist
 from watcher.runner import Runner
 from watcher.settings import SettingsError
 from watcher.stream import Stream
@@ -51,7 +51,7 @@ def check_files(settings: Settings) -> None:
         SettingsError: one cannot be used.
     """
     try:
-        address.parse(settings.url, settings.ca_file)
+        address.parse(settings.url, settings.ca_file).check()
         settings.folder.read_node_token()
         for agent in settings.agents:
             settings.folder.read_agent_token(agent)
@@ -77,7 +77,7 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
         stream.stop()
 
     finished = signals.call_on_stop(end)
-    _start_introduction(settings, bus, methods, clock, stop)
+    Introduction(settings, bus, methods, clock, stop).start()
     log.say("watcher_started", node=settings.node, bus=settings.url, agents=len(settings.agents))
     notify.ready()
     loop.run()
@@ -85,29 +85,6 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
         log.warn("turns_left_running", note="the next start finds their wakes open")
     log.say("watcher_stopped")
     finished.set()
-
-
-def _start_introduction(
-    settings: Settings, bus: Bus, methods: Methods, clock: Clock, stop: threading.Event
-) -> None:
-    """Tell the bus how each agent is reached; in a thread, because probing can take seconds."""
-
-    def introduce() -> None:
-        chosen = {}
-        for agent in settings.agents.values():
-            try:
-                method, why = methods.choose(agent)
-            except Exception as error:  # noqa: BLE001 - one method's fault must not hide the rest
-                method, why = agent.method, f"probing failed: {error!r}"
-            chosen[agent.name] = {"method": method, "why": why}
-            log.say("agent_introduced", agent=agent.name, method=method, why=why)
-        body = {"version": __version__, "methods": chosen}
-        try:
-            persist(lambda: bus.post("/api/nodes/self", body), clock, stop, despite_token=True)
-        except BusError as error:
-            log.warn("introduction_refused", code=error.code, reason=error.detail)
-
-    threading.Thread(target=introduce, name="introduction", daemon=True).start()
 
 
 def _lock(path: Path) -> TextIO:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watcher import address, privatefile, settingsfile
+from watcher import address, privatefile, program, settingsfile
 from watcher.bus import Bus, BusError
 from watcher.cursor import read_instance
 from watcher.settings import BEARER, Settings, SettingsError, is_name
@@ -89,6 +89,9 @@ def enrol(  # noqa: PLR0913 - what a person said, and where it holds
         raise
     raw = merge(before or {}, grant, ca_file)
     notes = _write(folder, before, raw, grant)
+    if before is not None:
+        how = f"{program()} run, or its service"
+        notes.append(f"restart the watcher ({how}) so that it takes the new agents")
     return Enrolled(settingsfile.save(folder, raw), tuple(notes))
 
 
@@ -121,9 +124,11 @@ def parse_url(url: str, ca_file: str | None) -> address.Address:
         SettingsError: it is none.
     """
     try:
-        return address.parse(url, settingsfile.find_file(ca_file))
+        where = address.parse(url, settingsfile.find_file(ca_file))
+        where.check()
     except address.AddressError as error:
         raise SettingsError(str(error)) from error
+    return where
 
 
 def _keep_nonce(folder: Folder, code: str, clock: Clock) -> str:

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from watcher import __version__, log, websocket
+from watcher import __version__, log, plainjson, websocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +140,7 @@ class Session:
         log.say("gateway_disconnected", reason=reason)
 
     def _take(self, text: str) -> None:
-        frame = json.loads(text)
+        frame = plainjson.read(text)
         if not isinstance(frame, dict):
             return
         if frame.get("type") == "res":
@@ -202,7 +202,7 @@ def open_session(
 
 
 def _await_challenge(socket: websocket.WebSocket) -> None:
-    frame = json.loads(socket.receive_text(CONNECT_TIMEOUT_S))
+    frame = plainjson.read(socket.receive_text(CONNECT_TIMEOUT_S))
     if not isinstance(frame, dict) or frame.get("event") != "connect.challenge":
         raise ValueError("what answers there is not OpenClaw's gateway")
 

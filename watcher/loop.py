@@ -7,10 +7,9 @@ not the cursor, is what nothing can slip through.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from watcher import log
+from watcher import log, plainjson
 from watcher.bus import BusError
 from watcher.stream import Beat, Opened
 from watcher.wakes import Ask
@@ -60,7 +59,7 @@ class Loop:
 
     def _take(self, event: Event) -> None:
         if event.type == "wake":
-            self._take_wake(event.data)
+            self._take_frame(event.data)
         elif event.type == "gap":
             log.warn("stream_gapped", data=event.data)
             self._adopt_at_s = self._clock.monotonic_s()
@@ -68,15 +67,20 @@ class Loop:
             log.warn("stream_failed", data=event.data)
         self._cursor.save(event.last_event_id)
 
-    def _take_wake(self, data: str) -> None:
+    def _take_frame(self, data: str) -> None:
         try:
-            ask = Ask.parse(json.loads(data))
+            raw = plainjson.read(data)
         except ValueError as error:  # one bad frame must not hold up the ones behind it
             log.warn("wake_unreadable", error=error)
             return
-        self._offer(ask)
+        self._take_wake(raw)
 
-    def _offer(self, ask: Ask) -> None:
+    def _take_wake(self, raw: Any) -> None:
+        try:
+            ask = Ask.parse(raw)
+        except ValueError as error:
+            log.warn("wake_unreadable", error=error)
+            return
         if not ask.is_settled_here and self._turns.offer(ask):
             log.say("wake_taken", wake=ask.wake_id, agent=ask.agent, state=ask.state or None)
 
@@ -93,7 +97,7 @@ class Loop:
             return
         self._adopt_at_s = None
         for raw in wakes if isinstance(wakes, list) else []:
-            self._take_wake(json.dumps(raw))
+            self._take_wake(raw)
 
     def _show(self, status: str) -> None:
         if status != self._status:

@@ -6,10 +6,11 @@ programs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from watcher import log
+from watcher import log, plainjson
 from watcher.bus import BusError
 from watcher.persist import persist
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from watcher.clock import Clock
 
 GONE = frozenset({"fenced", "ended", "unknown_handle"})  # somebody else decided; nothing is owed
+_HANDLE = re.compile(r"[A-Za-z0-9_.-]{1,80}", re.ASCII)  # it becomes a part of a path
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Item:
     message_id: str
     sender: str
     thread: str
-    attempt: int
+    tries: int
+    """How often it was tried with this time; what was given back undone counts not."""
     reply_expected: bool
     text: str
 
@@ -39,14 +42,26 @@ class Item:
     def parse(cls, raw: dict[str, Any]) -> Item:
         """Read an item of an inbox."""
         return cls(
-            handle=str(raw["handle"]),
+            handle=_read_handle(raw["handle"]),
             message_id=str(raw["id"]),
             sender=str(raw["from"]),
             thread=str(raw.get("thread") or ""),
-            attempt=int(raw.get("attempt") or 1),
+            tries=_count_tries(raw),
             reply_expected=raw.get("reply_expected") is True,
             text=str(raw["text"]),
         )
+
+
+def _read_handle(value: Any) -> str:
+    if not isinstance(value, str) or not _HANDLE.fullmatch(value):
+        raise ValueError("a message's handle is none")
+    return value
+
+
+def _count_tries(raw: dict[str, Any]) -> int:
+    if "failed_attempts" in raw:
+        return plainjson.whole(raw["failed_attempts"]) + 1
+    return plainjson.whole(raw.get("attempt")) or 1  # an older bus
 
 
 class Mail:
@@ -77,21 +92,26 @@ class Mail:
         self._seen.add(items[0].handle)
         return items[0]
 
-    def settle(self, item: Item, reply: str) -> None:
-        """Say that it is done, with a reply where one is expected and there is something to say."""
-        if item.reply_expected and reply.strip():
-            self._reply(item, reply)
-        else:
-            self._try("ack", item, lambda: self._bus.post("/api/ack", {"handles": [item.handle]}))
+    def settle(self, item: Item, reply: str) -> str:
+        """Say that it is done, with a reply where one is expected and there is something to say.
 
-    def _reply(self, item: Item, reply: str) -> None:
+        Gives why it was given up instead; "" where it was not.
+        """
+        if item.reply_expected and reply.strip():
+            return self._reply(item, reply)
+        self._try("ack", item, lambda: self._bus.post("/api/ack", {"handles": [item.handle]}))
+        return ""
+
+    def _reply(self, item: Item, reply: str) -> str:
         path = f"/api/messages/{item.handle}/reply"
         query = {"ack": "1", "unless_replied": "1"}
         code = self._try("reply", item, lambda: self._bus.post_text(path, reply, query))
         if code == "no_reply_address":
-            self.settle(item, "")
-        elif code:
-            self.release(item, "fatal", f"the bus refused the program's reply ({code})")
+            return self.settle(item, "")
+        why = f"the bus refused the program's reply ({code})" if code else ""
+        if why:
+            self.release(item, "fatal", why)
+        return why
 
     def release(self, item: Item, mode: Literal["silent", "fail", "fatal"], reason: str) -> None:
         """Give it back: undone, counted as failed, or dead; the bus tells the sender."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watcher import relaxedjson, secretref
+from watcher import program, relaxedjson, secretref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,8 +189,8 @@ def read(settings: OpenClawSettings, environment: Mapping[str, str] | None = Non
     except FileNotFoundError as error:
         if not settings.gateway_url:
             raise ConfigurationError(
-                f"there is no {path}; if OpenClaw's configuration lies elsewhere, set"
-                " openclaw.config in the watcher's settings"
+                f"there is no {path}; if OpenClaw's configuration lies elsewhere:"
+                f" {program()} set openclaw.config=PATH"
             ) from error
         raw = {}
     except (OSError, ValueError) as error:

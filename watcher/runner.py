@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from watcher import log
 from watcher.bus import BusError
-from watcher.methods.base import Outcome
+from watcher.called import Called
+from watcher.methods import WITHOUT_A_TARGET, name_meant
+from watcher.methods.base import Outcome, find_strange
 from watcher.wakes import WakeReport
 
 if TYPE_CHECKING:
@@ -38,10 +40,16 @@ class Runner:
         self._methods = methods
         self._clock = clock
         self._stop = stop
+        self._called = Called(settings.folder.called_file, clock)
 
     def run(self, ask: Ask, forget: Callable[[], None]) -> None:
-        """Run the turn of one wake; `forget` is called just before the end is reported."""
+        """Run the turn of one wake; `forget` is called just before its end is reported.
+
+        Not for a blind method's call: that wake stays open on the bus, and must not be taken anew.
+        """
         report = WakeReport(self._bus, ask, self._clock, self._stop)
+        if self._was_called(ask, report):
+            return
         try:
             wake = report.received()
         except BusError as error:
@@ -60,8 +68,25 @@ class Runner:
         )
         if self._stop.is_set() and outcome.state not in KNOWN_DESPITE_STOP:
             return  # the stop may be its cause: the next life finds the wake open and looks again
-        forget()
-        report.finish(outcome)
+        if outcome.state == "requested":
+            self._called.note(ask.wake_id, report.method)
+            self._finish_call(ask, report, outcome)
+        else:
+            forget()
+            report.finish(outcome)
+
+    def _was_called(self, ask: Ask, report: WakeReport) -> bool:
+        """Say whether a blind method was called for this wake; report it where that is owed."""
+        method = self._called.find(ask.wake_id)
+        if method is not None:
+            report.method = method
+            outcome = Outcome("requested", "called before, and reported now")
+            self._finish_call(ask, report, outcome)
+        return method is not None or self._called.is_reported(ask.wake_id)
+
+    def _finish_call(self, ask: Ask, report: WakeReport, outcome: Outcome) -> None:
+        if report.finish(outcome):
+            self._called.close(ask.wake_id)
 
     def _run_method(self, wake: Wake, report: WakeReport) -> Outcome:
         agent = self._settings.agents.get(wake.agent)
@@ -77,8 +102,12 @@ class Runner:
             local_agent=wake.local_agent or agent.local_agent,
             session_key=wake.session_key or agent.session_key,
         )
+        if name_meant(agent) not in WITHOUT_A_TARGET:
+            trouble = find_strange(agent)
+            if trouble:
+                return Outcome("no_turn", trouble)
         try:
-            report.method = self._methods.choose(agent)[0]
+            report.method = self._methods.name_of(agent)
             return self._methods.find(agent).run(wake, agent, report, self._stop)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not look like a living turn
             log.warn("method_crashed", wake=wake.wake_id, agent=wake.agent, error=repr(error))

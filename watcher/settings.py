@@ -52,6 +52,10 @@ class Folder:
     def instance_file(self) -> Path:
         return self.state / "instance"
 
+    @property
+    def called_file(self) -> Path:
+        return self.state / "called.json"
+
     def header_file(self, agent: str) -> Path:
         """Give the file that an agent's curl commands name with `-H @`."""
         return self.path / f"{agent}.header"

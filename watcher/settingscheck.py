@@ -9,6 +9,7 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watcher import program
 from watcher.settings import (
     METHOD_NAMES,
     AgentSettings,
@@ -165,7 +166,7 @@ def build(raw: Any, folder: Folder) -> Settings:
     checked = _check(raw, TOP, "")
     for key in ("url", "node"):
         if key not in checked:
-            raise SettingsError(f"the setting {key} is missing; `bus-watcher enrol` writes it")
+            raise SettingsError(f"the setting {key} is missing; `{program()} enrol` writes it")
     openclaw = checked.get("openclaw", OpenClawSettings())
     checked["agents"] = {
         name: AgentSettings(name=name, openclaw=openclaw, **entry)

@@ -5,18 +5,21 @@ A change is checked as a whole before it is written. It must not know what a set
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watcher import privatefile, settingscheck
+from watcher import plainjson, privatefile, program, settingscheck
 from watcher.settings import Folder, Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+CHANGEABLE = frozenset({"openclaw", "webhook", "turns_at_once", "ca_file"})
+WORDS = frozenset({"argv", "allowed_hosts"})
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 
 
@@ -75,7 +78,7 @@ def load(folder: Folder) -> Settings:
     raw = read_raw(folder)
     if raw is None:
         raise SettingsError(
-            f"{folder.settings_file} is not there; run: bus-watcher enrol URL CODE "
+            f"{folder.settings_file} is not there; run: {program()} enrol URL CODE "
             "(`bus node add NAME` on the bus machine prints both)"
         )
     try:
@@ -105,24 +108,56 @@ def change_agent(folder: Folder, agent: str, words: list[str]) -> Settings:
     known = raw.get("agents", {})
     if agent not in known:
         raise SettingsError(f"no agent {agent} here; this node has: {', '.join(known) or 'none'}")
+    if not words:
+        raise SettingsError(f"say what to change of {agent}, such as method=program")
     for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise SettingsError(f"{word!r} is not key=value")
-        if value:
-            known[agent][key] = _parse_value(key, value)
-        else:
-            known[agent].pop(key, None)
+        _change(known[agent], *_split_word(word))
     return save(folder, raw)
+
+
+def change_all(folder: Folder, words: list[str]) -> Settings:
+    """Change what holds for all agents, by words such as `openclaw.config=PATH`.
+
+    Raises:
+        SettingsError: an unknown key or value; the file is as it was.
+    """
+    raw = read_raw(folder) or {}
+    for word in words:
+        name, value = _split_word(word)
+        section, dot, key = name.partition(".")
+        if (section if dot else name) not in CHANGEABLE:
+            raise SettingsError(f"{name} cannot be set so; say AGENT key=value for one agent")
+        part = raw.setdefault(section, {}) if dot else raw
+        if not isinstance(part, dict):
+            raise SettingsError(f"{section} in {folder.settings_file} must be an object")
+        _change(part, key or name, value)
+    return save(folder, raw)
+
+
+def _split_word(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise SettingsError(f"{word!r} is not key=value")
+    return key, value
+
+
+def _change(part: dict[str, Any], key: str, value: str) -> None:
+    if value:
+        part[key] = _parse_value(key, value)
+    else:
+        part.pop(key, None)
 
 
 def _parse_value(key: str, value: str) -> Any:
     """Read a value from a command line as its key wants it; what does not fit is refused later."""
-    try:
-        if key == "argv" and not value.startswith("["):
+    if key in WORDS and not value.startswith("["):
+        try:
             return shlex.split(value)
-        if key in {"argv", "env", "limit_s", "retries"}:
-            return json.loads(value)
-    except ValueError as error:
-        raise SettingsError(f"{key}={value!r}: {error}") from error
+        except ValueError as error:
+            raise SettingsError(f"{key}={value!r}: {error}") from error
+    if key in {"config", "ca_file"}:
+        return str(find_file(value))
+    if key in {*WORDS, "env", "limit_s", "retries", "turns_at_once"}:
+        with contextlib.suppress(ValueError):
+            return plainjson.read(value)
     return value

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import socket
+import ssl
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from watcher import log
+from watcher import log, plainjson
+from watcher.address import advise, limit_answer
 from watcher.backoff import Backoff
 from watcher.bus import AWAY, BusError, authorize, parse_problem
+from watcher.cursor import is_plain
 from watcher.events import Event, EventReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from watcher.address import Address
+    from watcher.address import Address, Limit
     from watcher.clock import Clock
 
 CONNECT_TIMEOUT_S = 10.0
@@ -82,6 +84,7 @@ class Stream:
         self._backoff = Backoff(clock.fraction)
         self._retry_s = 0.0
         self._farewell = ""
+        self._refused_id = ""
         self._stop = threading.Event()
         self._socket: socket.socket | None = None
 
@@ -104,7 +107,7 @@ class Stream:
             except BusError as error:
                 trouble = error
             except _LINK_ERRORS as error:
-                trouble = BusError(AWAY, "away", _describe(error))
+                trouble = BusError(AWAY, "away", _describe(error, self._address))
             self._backoff.note_healthy(self._clock.monotonic_s() - started_s)
             yield from self._pause(trouble)
 
@@ -114,10 +117,10 @@ class Stream:
         try:
             # kept by itself: http.client lets go of it where the server says `Connection: close`
             self._socket = connection.sock
+            limit = limit_answer(connection, self._timing.connect_s)
             response = self._ask(connection)
-            self._socket.settimeout(self._timing.read_s)
             yield Opened()
-            yield from self._read(response)
+            yield from self._read(response, limit)
         finally:
             self._socket = None
             connection.close()
@@ -145,22 +148,34 @@ class Stream:
             headers["Last-Event-ID"] = self.last_event_id
         return headers
 
-    def _read(self, response: http.client.HTTPResponse) -> Iterator[Step]:
+    def _read(self, response: http.client.HTTPResponse, limit: Limit) -> Iterator[Step]:
         reader = EventReader(self.last_event_id)
-        # readline, never read(): it gives a line the moment it is there, chunked or not
-        while not self._stop.is_set() and (chunk := response.readline(READ_BYTES)):
+        while not self._stop.is_set():
+            limit.restart(self._timing.read_s)  # for a whole line: a drip of bytes is no sign
+            # readline, never read(): it gives a line the moment it is there, chunked or not
+            chunk = response.readline(READ_BYTES)
+            if not chunk:
+                return
             for event in reader.feed(chunk):
                 self._note(event)
                 yield event
-            self.last_event_id = reader.last_event_id
+            self._move(reader.last_event_id)
             if reader.retry_ms is not None:
                 self._retry_s = reader.retry_ms / 1000
             yield Beat()
 
     def _note(self, event: Event) -> None:
-        self.last_event_id = event.last_event_id
+        self._move(event.last_event_id)
         if event.type == "bye":
             self._farewell = _read_reason(event.data)
+
+    def _move(self, event_id: str) -> None:
+        """Take a position, unless it could not go into a header at the next connection."""
+        if not event_id or is_plain(event_id):
+            self.last_event_id = event_id
+        elif event_id != self._refused_id:
+            self._refused_id = event_id
+            log.warn("event_id_refused", id=event_id, goes_on_after=self.last_event_id or None)
 
     def _pause(self, trouble: BusError) -> Iterator[Step]:
         if self._stop.is_set():
@@ -210,12 +225,15 @@ _STATUS_ADVICE = {
 
 def _read_reason(data: str) -> str:
     try:
-        return str(json.loads(data)["reason"])
+        return str(plainjson.read(data)["reason"])
     except (ValueError, KeyError, TypeError):
         return "unknown"
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: Exception, where: Address) -> str:
     if isinstance(error, TimeoutError):
         return "nothing was heard for too long: the link is dead"
-    return str(error) or type(error).__name__
+    reason, advice = str(error) or type(error).__name__, ""
+    if isinstance(error, ssl.SSLError):  # not where a link broke, which is how each bus goes down
+        advice = advise(where, error)
+    return f"{reason}; {advice}" if advice else reason

@@ -44,7 +44,7 @@ class Turns:
             self._known.add(ask.wake_id)
             self._queue.append(ask)
             self._start_what_can()
-            return True
+            return ask.wake_id in self._known
 
     def close(self, timeout_s: float) -> bool:
         """Start no more turns, and wait for those that run; say whether all ended in time."""
@@ -67,9 +67,24 @@ class Turns:
                 return
             self._queue.remove(ask)
             self._busy_agents.add(ask.agent)
-            threading.Thread(
+            thread = threading.Thread(
                 target=self._run, args=(ask,), name=f"turn-{ask.agent}", daemon=True
-            ).start()
+            )
+            try:
+                thread.start()
+            except RuntimeError as error:  # this machine has no thread left
+                log.warn("turn_unstarted", wake=ask.wake_id, agent=ask.agent, error=error)
+                self._drop(ask)
+                return
+
+    def _drop(self, ask: Ask) -> None:
+        """Let go of what cannot run now; nothing was reported of it, so the bus asks again."""
+        self._busy_agents.discard(ask.agent)
+        self._known.discard(ask.wake_id)
+        if not self._busy_agents:  # nobody is left who would start the others at his end
+            self._known -= {each.wake_id for each in self._queue}
+            self._queue.clear()
+        self._changed.notify_all()
 
     def _run(self, ask: Ask) -> None:
         try:

@@ -5,13 +5,15 @@ It knows the routes of wakes and nothing of how a turn is started.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watcher import log
+from watcher import log, plainjson
 from watcher.bus import BusError
 from watcher.methods.base import Wake
 from watcher.persist import persist
+from watcher.settings import is_name
 
 if TYPE_CHECKING:
     import threading
@@ -24,6 +26,8 @@ ALIVE_EVERY_S = 20.0  # the bus wants to hear it at least every 30 s
 QUICK_TIMEOUT_S = 5.0  # for what is said while a turn runs: its supervision must not wait long
 MAX_REASON_CHARS = 1_000
 BLIND_AND_ASKED = "requested"
+LONGEST_TURN_ID = 200
+_WAKE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)  # it becomes a part of paths and keys
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,14 @@ class Ask:
         """
         try:
             return cls(
-                wake_id=_word(raw["wake_id"]),
-                generation=int(raw.get("generation") or 0),
-                agent=_word(raw["to_agent"]),
+                wake_id=_read_id(raw["wake_id"]),
+                generation=plainjson.whole(raw.get("generation")),
+                agent=_read_name(raw["to_agent"]),
                 state=str(raw.get("state") or ""),
-                turn_id=raw.get("turn_id") or None,
+                turn_id=_read_turn(raw.get("turn_id")),
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a wake: {error!r}") from error
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"not a wake: {type(error).__name__}") from error
 
     @property
     def is_settled_here(self) -> bool:
@@ -60,9 +64,23 @@ class Ask:
         return self.state == BLIND_AND_ASKED
 
 
-def _word(value: Any) -> str:
-    if not isinstance(value, str) or not value or "/" in value:
-        raise ValueError(f"not a wake: {value!r}")
+def _read_id(value: Any) -> str:
+    if not isinstance(value, str) or not _WAKE_ID.fullmatch(value):
+        raise ValueError("not a wake: its id is none")
+    return value
+
+
+def _read_name(value: Any) -> str:
+    if not is_name(value):
+        raise ValueError("not a wake: it is for no agent's name")
+    return str(value)
+
+
+def _read_turn(value: Any) -> str | None:
+    if not value:
+        return None
+    if not isinstance(value, str) or len(value) > LONGEST_TURN_ID:
+        raise ValueError("not a wake: its turn's id is none")
     return value
 
 
@@ -108,10 +126,10 @@ class WakeReport:
         if self._clock.monotonic_s() - self._last_s >= ALIVE_EVERY_S:
             self._say_quickly({"state": "alive"})
 
-    def finish(self, outcome: Outcome) -> None:
-        """Say how it ended, until the bus has heard it or does not want to."""
+    def finish(self, outcome: Outcome) -> bool:
+        """Say how it ended, until the bus has heard it or does not want to; say whether it has."""
         if outcome.state == "left" or self._is_fenced:
-            return
+            return self._is_fenced
         body = {"state": outcome.state, "method": self.method}
         if outcome.reason:
             body["reason"] = outcome.reason[:MAX_REASON_CHARS]
@@ -122,6 +140,8 @@ class WakeReport:
             self._persist(final)
         except BusError as error:
             self._note_refusal(error)
+            return not (error.is_passing or error.is_about_the_token)
+        return True
 
     def _say_quickly(self, body: dict[str, Any]) -> None:
         if self._is_fenced:
@@ -154,7 +174,7 @@ def _read_wake(ask: Ask, answer: dict[str, Any]) -> Wake:
         local_agent=str(answer.get("local_agent") or ""),
         session_key=str(answer.get("session_key") or ""),
         text=str(answer.get("text") or ""),
-        pending_total=int(counts.get("total") or 0),
-        pending_urgent=int(counts.get("urgent") or 0),
-        turn_id=answer.get("turn_id") or ask.turn_id,
+        pending_total=plainjson.whole(counts.get("total")),
+        pending_urgent=plainjson.whole(counts.get("urgent")),
+        turn_id=str(answer.get("turn_id") or "") or ask.turn_id,
     )

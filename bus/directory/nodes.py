@@ -65,7 +65,7 @@ def place(tx: Transaction, agent: str, node: str, node_id: int) -> None:
         raise InvalidRequestError(f"{agent} is a person; a node has agents")
     elif one.node_id not in {None, node_id}:
         raise ConflictError(
-            f"{agent} is on another node; leave it out here, and then: bus agent move {agent} {node}"
+            f"{agent} is on another node; leave it out here, then: bus agent move {agent} {node}"
         )
     else:
         service.change(tx, agent, {"node": node})

@@ -100,6 +100,7 @@ def show(conn: sa.Connection, principal: Principal, one: Participant) -> dict[st
         ),
         "paused": one.paused,
         "method": row.method,
+        "method_why": row.method_why,
         "created_at": to_text(row.created_ms),
         "last_read_at": shown_time(row.last_read_ms),
         "last_woken_at": shown_time(row.last_woken_ms),

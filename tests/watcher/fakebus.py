@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import select
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -47,6 +48,7 @@ class FakeBus:
         self.wakes = []
         self.frames = queue.Queue()
         self.stream_refusals = []
+        self.stream_left = threading.Event()  # the watcher ended a stream
         self.closing = threading.Event()
         outer = self
 
@@ -174,6 +176,9 @@ class FakeBus:
             try:
                 frame = self.frames.get(timeout=0.02)
             except queue.Empty:
+                if select.select([handler.connection], [], [], 0)[0]:
+                    self.stream_left.set()
+                    break
                 continue
             if frame is None:
                 break
@@ -193,10 +198,10 @@ class Inbox:
         bus.answers["/api/release"] = lambda request: self._settle("release", request)
         bus.answers["/api/messages/"] = self._reply
 
-    def add(self, name, *, text="fenced text", reply_expected=True, attempt=1):
+    def add(self, name, *, text="fenced text", reply_expected=True, attempt=1, **more):
         item = {"id": f"m_{name}", "handle": f"m_{name}.{attempt}", "from": "alice",
                 "thread": f"t_{name}", "attempt": attempt, "reply_expected": reply_expected,
-                "text": text}  # fmt: skip
+                "text": text, **more}  # fmt: skip
         self.items.append(item)
         return item
 
@@ -212,7 +217,10 @@ class Inbox:
         self.items.remove(item)
         if mode == "fail":
             again = item["attempt"] + 1
-            self.items.insert(0, {**item, "attempt": again, "handle": f"{item['id']}.{again}"})
+            fresh = {**item, "attempt": again, "handle": f"{item['id']}.{again}"}
+            if "failed_attempts" in item:
+                fresh["failed_attempts"] += 1
+            self.items.insert(0, fresh)
         return {"results": [{"handle": handle, "result": "acked"}]}
 
     def _reply(self, request):

@@ -8,7 +8,7 @@ import pytest
 
 from watcher.methods import auto as auto_module
 from watcher.methods.auto import Auto
-from watcher.methods.base import Outcome, Probe, Wake
+from watcher.methods.base import Choice, Outcome, Probe, Wake
 from watcher.settings import AgentSettings
 
 ALPHA = AgentSettings("alpha")
@@ -45,8 +45,8 @@ def second():
 
 
 @pytest.fixture
-def auto(best, second):
-    return Auto([best, second])
+def auto(best, second, clock):
+    return Auto([best, second], clock)
 
 
 def run(auto):
@@ -55,13 +55,14 @@ def run(auto):
 
 def test_it_takes_the_first_that_works(auto, best, second):
     assert run(auto) == Outcome("ended")
-    assert auto.choice(ALPHA) == ("best", "best says yes")
+    assert auto.choice(ALPHA) == Choice("best", "best says yes")
     assert (best.runs, second.probes) == (1, 0)
 
 
 def test_it_says_why_it_did_not_take_the_better_one(auto, best):
     best.works = False
-    assert auto.choice(ALPHA) == ("second", "second says yes; not best: best says no")
+    why = "second says yes; not best: best says no"
+    assert auto.choice(ALPHA) == Choice("second", why)
 
 
 def test_it_probes_once_for_each_agent(auto, best):
@@ -87,16 +88,14 @@ def test_a_failed_turn_is_no_reason_to_look_again(auto, best):
     assert best.probes == 1
 
 
-def test_a_second_best_is_not_for_ever(auto, best, monkeypatch):
+def test_a_second_best_is_not_for_ever(auto, best, clock, monkeypatch):
     best.works = False
-    assert auto.choice(ALPHA)[0] == "second"
+    assert auto.choice(ALPHA).name == "second"
     best.works = True
-    assert auto.choice(ALPHA)[0] == "second"
-    now_s = auto_module.time.monotonic()
-    monkeypatch.setattr(
-        auto_module.time, "monotonic", lambda: now_s + auto_module.SECOND_BEST_S + 1
-    )
-    assert auto.choice(ALPHA)[0] == "best"
+    assert auto.choice(ALPHA).name == "second"
+    now_s = clock.monotonic_s()
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now_s + auto_module.SECOND_BEST_S + 1)
+    assert auto.choice(ALPHA).name == "best"
 
 
 def test_where_none_works_the_best_one_gives_the_reason(auto, best, second):
@@ -105,5 +104,13 @@ def test_where_none_works_the_best_one_gives_the_reason(auto, best, second):
     assert run(auto) == Outcome("no_turn", "no such agent", permanent=True)
     probe = auto.probe(ALPHA)
     assert not probe.works
-    assert probe.why == "best: not best: best says no; not second: second says no"
+    assert probe.why == "none: cannot be woken: best: best says no; second: second says no"
     assert second.runs == 0
+
+
+def test_where_none_works_it_is_shown_as_none_and_a_reason_is_said_once(auto, best, second):
+    best.works = second.works = False
+    best.probe = second.probe = lambda _agent: Probe(False, "OpenClaw is not here")
+    choice = auto.choice(ALPHA)
+    assert (choice.name, choice.works) == ("none", False)
+    assert choice.why == "cannot be woken: best, second: OpenClaw is not here"

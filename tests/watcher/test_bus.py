@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import threading
+
 import pytest
 from scriptedserver import RESET, STALL, answer
 
@@ -35,6 +39,24 @@ def test_one_connection_serves_many_calls(make_bus, bus):
         assert client.post("/api/x", {"a": 1}) == {"n": 8}
         ports |= {connection.sock.getsockname()[1] for connection in client._idle}
     assert len(ports) == 1
+
+
+def test_it_calls_on_where_many_files_are_open(make_bus, bus):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1200:
+        pytest.skip("this machine lets nobody open so many files")
+    bus.answers["/api/x"] = lambda _: {"n": 1}
+    client = make_bus(bus.url)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    files = []
+    try:
+        while not files or files[-1] < 1024:
+            files.append(os.open("/dev/null", os.O_RDONLY))
+        assert [client.get("/api/x") for _ in range(2)] == [{"n": 1}] * 2
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("end", [[], [RESET]])
@@ -126,3 +148,49 @@ def test_what_is_no_base_url_is_refused(url):
 def test_an_address_is_written_back_for_a_reader():
     assert address.parse("http://[::1]:8091/b").url("/x") == "http://[::1]:8091/b/x"
     assert address.parse("https://bus.lan:443").url("/x") == "https://bus.lan/x"
+
+
+DEEP = b"[" * 200_000
+
+
+def test_an_answer_that_nests_too_deeply_kills_no_watcher(make_bus, play):
+    with pytest.raises(BusError) as trouble:
+        make_bus(play([answer(200, DEEP)]).url).get("/api/wakes")
+    assert trouble.value.code == "not_the_bus"
+    with pytest.raises(BusError) as trouble:
+        make_bus(play([answer(409, DEEP)]).url).get("/api/wakes")
+    assert trouble.value.code == "http_409"
+
+
+class Drip:
+    """An answer that comes for ever, a byte at a time."""
+
+    def __iter__(self):
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
+        yield b"\r\n" if self.with_body else b""
+        while True:
+            threading.Event().wait(0.02)
+            yield b"x"
+
+    def __init__(self, *, with_body):
+        self.with_body = with_body
+
+
+@pytest.mark.parametrize("with_body", [False, True])
+def test_an_answer_that_drips_does_not_hold_an_agent_for_ever(make_bus, play, with_body):
+    with pytest.raises(BusError) as trouble:
+        make_bus(play(Drip(with_body=with_body)).url, timeout_s=0.3).get("/api/x")
+    assert trouble.value.is_passing
+
+
+def test_what_can_never_be_sent_is_not_tried_for_ever(make_bus, bus):
+    with pytest.raises(BusError) as trouble:
+        make_bus(bus.url).post("/api/wakes/a b", {})
+    assert not trouble.value.is_passing
+
+
+@pytest.mark.parametrize("token", ["a\nb", "t\u20ac"])
+def test_a_token_that_cannot_be_sent_is_said_to_be_one(make_bus, bus, token):
+    with pytest.raises(BusError) as trouble:
+        make_bus(bus.url, lambda: token).get("/api/x")
+    assert trouble.value.is_about_the_token

@@ -141,6 +141,11 @@ def test_each_placeholder_is_filled_in_once_and_never_by_a_shell(fake, method):
     assert not (fake.folder / "pwned").exists()
 
 
+def test_a_text_is_never_an_option(fake, method):
+    run(method, argv=("openclaw", "{text}"), text="--gateway-url=ws://evil")
+    assert fake.calls == [[" --gateway-url=ws://evil"]]
+
+
 def test_what_an_earlier_life_asked_for_is_not_asked_for_again(fake, method):
     assert run(method, turn_id="t").state == "requested"
     assert fake.calls == []
@@ -153,7 +158,7 @@ def test_a_failure_is_no_turn_with_the_end_of_what_it_said(fake, method):
     fake.set("echo " + "x" * 3000 + " >&2; echo 'Gateway not reachable: ECONNREFUSED' >&2; exit 3")
     outcome = run(method)
     assert (outcome.state, outcome.permanent) == ("no_turn", False)
-    assert outcome.reason.startswith("openclaw ended with 3: ")
+    assert outcome.reason.startswith("openclaw failed with exit status 3: ")
     assert outcome.reason.endswith("Gateway not reachable: ECONNREFUSED")
     assert len(outcome.reason) < 700
 
@@ -172,13 +177,13 @@ def test_any_command_may_say_that_an_agent_is_unknown(fake, method):
 def test_a_command_that_is_not_there_is_no_turn(method):
     outcome = run(method, argv=("/no/such/thing",))
     assert outcome.state == "no_turn"
-    assert "could not be run" in outcome.reason
+    assert "could not be started" in outcome.reason
 
 
 def test_a_command_over_its_limit_is_ended(fake, method):
     fake.set("sleep 60")
     outcome = run(method, argv=("openclaw",), limit_s=0.2)
-    assert outcome == Outcome("no_turn", "openclaw did not end in 0.2 s")
+    assert outcome == Outcome("no_turn", "openclaw was ended at its limit of 0.2 s")
 
 
 def test_at_a_stop_it_leaves_it_open(fake, method):

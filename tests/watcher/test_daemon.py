@@ -86,7 +86,9 @@ def test_it_tells_the_bus_how_each_agent_is_reached(bus, enrolled, start):
     said = bus.wait_for_call("/api/nodes/self").json
     assert said["version"]
     assert said["methods"]["beta"] == {"method": "program", "why": "runs cat for each message"}
-    assert "no-such-program is not an executable" in said["methods"]["gone"]["why"]
+    gone = said["methods"]["gone"]
+    assert gone["method"] == "none"
+    assert "cannot be woken: program: no-such-program is not an executable" in gone["why"]
 
 
 def test_it_keeps_its_cursor_and_its_instance_over_a_restart(bus, inbox, enrolled, start, folder):
@@ -115,6 +117,34 @@ def test_it_adopts_what_is_open_on_the_bus_when_it_starts(bus, inbox, enrolled, 
     assert bus.states("w_blind") == []
 
 
+NONSENSE = (
+    "[" * 200_000,
+    '{"wake_id": "w_9", "to_agent": "beta", "generation": 1e999, "turn_id": 1e999}',
+    '{"wake_id": "a b", "to_agent": "beta"}',
+    '{"wake_id": "a\\r\\nb", "to_agent": "beta"}',
+    '{"wake_id": "\\ud800", "to_agent": "beta"}',
+    "null",
+)
+
+
+def test_nonsense_from_the_bus_neither_kills_nor_deafens_it(bus, inbox, enrolled, start):
+    enrolled(agents={"beta": {"argv": ["cat"]}})
+    inbox.add("1")
+    listed = [{"wake_id": "a b", "to_agent": "beta"}, [[[]]], None, {"generation": float("inf")}]
+    bus.wakes = listed
+    process = start()
+    for data in NONSENSE:
+        bus.frames.put(f"id: 😀\nevent: wake\ndata: {data}\n\n".encode())
+    bus.push_wake("w_1", event_id="1-7")
+    bus.wait_for_call("/api/wakes/w_1", "ended")
+    assert process.poll() is None
+    _, log = stop(process)
+    assert log.count("wake_unreadable") == len(NONSENSE) + len(listed)
+    assert {request.path for request in bus.requests if "/api/wakes/" in request.path} == {
+        "/api/wakes/w_1"
+    }
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_within_two_seconds_while_a_program_runs(
     bus, inbox, enrolled, start, tmp_path, number
@@ -133,6 +163,25 @@ def test_it_stops_within_two_seconds_while_a_program_runs(
     assert [entry[:3] for entry in inbox.settled] == [("release", "m_1.1", "silent")]
     assert bus.states("w_1") == ["received", "admitted"]
     assert is_gone(int(mark.read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_bus_sees_the_node_leave_before_its_programs_have_ended(
+    bus, inbox, enrolled, start, tmp_path, number
+):
+    mark = tmp_path / "started"
+    enrolled(agents={"beta": {"argv": ["sh", "-c", f"touch {mark}; exec sleep 60"]}})
+    inbox.add("1")
+    seen = []
+    settle = bus.answers["/api/release"]
+    bus.answers["/api/release"] = lambda request: (
+        seen.append(bus.stream_left.wait(1)) or settle(request)
+    )
+    process = start()
+    bus.push_wake("w_1", event_id="1-7")
+    wait_until(mark.exists)
+    stop(process, number)
+    assert seen == [True]
 
 
 def test_it_stops_within_two_seconds_while_the_bus_is_away(bus, enrolled, start):

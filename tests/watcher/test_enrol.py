@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from fakebus import ProblemError
@@ -209,11 +212,28 @@ def test_it_shows_how_each_agent_is_reached(run, bus, grant):
     run("set", "beta", "argv=cat")
     run("set", "gamma", "method=program", "argv=no-such-program")
     code, said, _ = run("agents")
-    assert code == 0
+    assert code == 1
     header, beta, gamma = said.splitlines()
     assert header.split() == ["AGENT", "SETTING", "METHOD", "WHY"]
     assert beta.split(maxsplit=3) == ["beta", "auto", "program", "runs cat for each message"]
-    assert "no-such-program is not an executable" in gamma
+    assert gamma.split(maxsplit=3)[:3] == ["gamma", "program", "none"]
+    assert "cannot be woken: program: no-such-program is not an executable" in gamma
+    run("set", "gamma", "argv=cat")
+    assert run("agents")[0] == 0
+
+
+def test_an_agent_that_nothing_can_wake_is_shown_so(run, bus, grant, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("CONFIG_PATH", "STATE_DIR", "HOME"):
+        monkeypatch.delenv(f"OPENCLAW_{name}", raising=False)
+    run("enrol", bus.url, "CODE-1")
+    code, said, _ = run("agents")
+    assert code == 1
+    _, beta, _ = said.splitlines()
+    assert beta.split(maxsplit=3)[:3] == ["beta", "auto", "none"]
+    assert "cannot be woken: gateway, hook: there is no " in beta
+    assert beta.count("there is no ") == 1
 
 
 @pytest.mark.parametrize(
@@ -223,7 +243,14 @@ def test_it_shows_how_each_agent_is_reached(run, bus, grant):
         (["beta", "method"], "'method' is not key=value"),
         (["beta", "methd=auto"], "did you mean method?"),
         (["beta", "method=cron"], "must be one of auto"),
-        (["beta", "retries=many"], "retries='many'"),
+        (["beta"], "say what to change of beta"),
+        (["beta", "retries=many"], "retries must be a whole number from 0 to 4, not 'many'"),
+        (["beta", "limit_s=abc"], "limit_s must be a number of seconds above 0"),
+        (["beta", 'env={"A'], "env must be an object of texts such as"),
+        (["openclaw.confg=/x"], "did you mean config?"),
+        (["url=http://elsewhere"], "url cannot be set so"),
+        (["agents.beta=x"], "agents.beta cannot be set so"),
+        (["turns_at_once=99"], "turns_at_once must be a whole number from 1 to 64"),
         (["beta", "argv='x"], "argv="),
     ],
 )
@@ -242,6 +269,84 @@ def test_an_empty_value_takes_a_key_away(run, bus, grant, folder):
     assert read(folder)["agents"]["beta"]["argv"] == ["cat", "-u"]
     run("set", "beta", "argv=", "env=", "method=gateway")
     assert sorted(read(folder)["agents"]["beta"]) == ["local_agent", "method", "session_key"]
+
+
+def test_where_openclaw_is_can_be_set_by_the_command_that_is_named(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    openclaw = folder.path / "elsewhere.json"
+    code, said, _ = run("set", f"openclaw.config={openclaw}", "webhook.allowed_hosts=a b:1")
+    assert code == 0
+    assert "Restart the watcher" in said
+    assert read(folder)["openclaw"] == {"config": str(openclaw)}
+    assert read(folder)["webhook"] == {"allowed_hosts": ["a", "b:1"]}
+    assert f"there is no {openclaw}" in run("agents")[1]
+    assert "bus-watcher set openclaw.config=PATH" in run("agents")[1]
+    run("set", "openclaw.config=", "turns_at_once=2")
+    assert read(folder)["openclaw"] == {}
+    assert read(folder)["turns_at_once"] == 2
+
+
+def test_a_new_enrolment_says_that_a_running_watcher_must_be_restarted(run, bus, grant):
+    assert "restart the watcher" not in run("enrol", bus.url, "CODE-1")[1]
+    said = run("enrol", bus.url, "CODE-2")[1]
+    assert "restart the watcher (bus-watcher run, or its service) so that it takes the new" in said
+
+
+def test_what_openclaw_lacks_is_not_said_of_agents_that_do_not_need_it(
+    run, bus, grant, folder, monkeypatch, tmp_path
+):
+    openclaw = tmp_path / "openclaw.json"
+    openclaw.write_text('{"agents": {"entries": {"main": {}}}}')
+    monkeypatch.setenv("OPENCLAW_CONFIG_PATH", str(openclaw))
+    assert "OpenClaw here has no agent g, which gamma" in run("enrol", bus.url, "CODE-1")[1]
+    run("set", "gamma", "method=program")
+    assert "OpenClaw here has no" not in run("enrol", bus.url, "CODE-2")[1]
+    run("set", "gamma", "method=webhook")
+    assert "OpenClaw here has no" not in run("enrol", bus.url, "CODE-3")[1]
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_an_authority_file_that_is_no_use_is_named(run, tmp_path, text):
+    path = tmp_path / "nope.pem"
+    if text:
+        path.write_text(text)
+    code, _, complaint = run("enrol", "https://127.0.0.1:9", "CODE-1", "--ca-file", str(path))
+    assert code == 3
+    assert f"the CA file {path} cannot be used: " in complaint
+
+
+def test_where_no_bus_watcher_is_installed_the_shown_commands_still_run(bus, grant, folder):
+    root = Path(cli.__file__).parents[1]
+
+    def start(*words):
+        argv = [sys.executable, "-m", "watcher", *words]
+        return subprocess.run(argv, cwd=root, capture_output=True, text=True, check=False)
+
+    at = ["--dir", str(folder.path)]
+    failed = start("agents", *at)
+    assert failed.stderr.startswith("python3 -m watcher: ")
+    assert "run: python3 -m watcher enrol URL CODE" in failed.stderr
+    said = start("enrol", bus.url, "CODE-1", *at).stdout
+    assert f"  python3 -m watcher run --dir {folder.path} " in said
+    assert "bus-watcher" not in said
+    assert start("agents", "--help").stdout.startswith("usage: python3 -m watcher agents")
+
+
+def test_an_option_may_stand_anywhere_among_the_words(bus, grant, folder, run, capsys):
+    run("enrol", bus.url, "CODE-1")
+    at = ["--dir", str(folder.path)]
+    assert cli.main(["set", "beta", *at, "method=program", "argv=cat"]) == 0
+    assert cli.main(["set", "beta", "retries=1", *at, "limit_s=7"]) == 0
+    assert cli.main(["set", "turns_at_once=2", *at, "openclaw.argv=openclaw x"]) == 0
+    beta = read(folder)["agents"]["beta"]
+    assert (beta["method"], beta["argv"]) == ("program", ["cat"])
+    assert (beta["retries"], beta["limit_s"]) == (1, 7)
+    assert read(folder)["openclaw"]["argv"] == ["openclaw", "x"]
+    for words in (["set", "beta", *at, "--nonsense"], ["agents", *at, "beta"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 2
+        assert "unrecognized arguments" in capsys.readouterr().err
 
 
 def test_no_command_is_usage(capsys):

@@ -7,7 +7,8 @@ import stat
 
 import pytest
 
-from watcher import privatefile
+from watcher import called, privatefile
+from watcher.called import MOST_OPEN, Called
 from watcher.cursor import Cursor, read_instance
 
 
@@ -80,3 +81,30 @@ def test_a_secret_that_others_can_read_is_refused_with_the_remedy(tmp_path, mode
     path.chmod(mode)
     with pytest.raises(privatefile.LooseFileError, match=f"chmod 600 '{path}'"):
         privatefile.read_secret(path)
+
+
+def test_a_call_is_remembered_over_a_restart_until_it_was_reported(tmp_path, clock, monkeypatch):
+    Called(tmp_path / "called", clock).note("w_1", "hook")
+    again = Called(tmp_path / "called", clock)
+    assert (again.find("w_1"), again.find("w_2")) == ("hook", None)
+    again.close("w_1")
+    assert again.is_reported("w_1")
+    monkeypatch.setattr(called, "LATE_S", 0.0)  # a bus put back from a copy may ask for it again
+    assert not again.is_reported("w_1")
+    assert Called(tmp_path / "called", clock).find("w_1") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"w_1": 7}', "[" * 200_000])
+def test_a_broken_list_of_calls_stops_nothing(tmp_path, clock, text):
+    (tmp_path / "called").write_text(text)
+    made = Called(tmp_path / "called", clock)
+    assert made.find("w_1") is None
+    made.note("w_1", "hook")
+    assert Called(tmp_path / "called", clock).find("w_1") == "hook"
+
+
+def test_the_list_of_calls_does_not_grow_for_ever(tmp_path, clock):
+    made = Called(tmp_path / "no-such-folder" / "called", clock)
+    for number in range(MOST_OPEN + 5):
+        made.note(f"w_{number}", "hook")
+    assert (made.find("w_4"), made.find("w_5")) == (None, "hook")

@@ -130,14 +130,28 @@ def test_it_runs_in_the_folder_that_is_set(run, inbox, tmp_path):
 def test_a_failure_kills_the_message_and_says_why_and_the_next_one_is_run(run, inbox):
     inbox.add("1")
     inbox.add("2")
-    assert run(script("import sys; sys.exit('boom \\x1b[31m' + sys.stdin.read())")) == Outcome(
-        "ended"
-    )
+    outcome = run(script("import sys; sys.exit('boom \\x1b[31m' + sys.stdin.read())"))
     reason = "the program failed with exit status 1: boom [31mfenced text"
     assert inbox.settled == [
         ("release", "m_1.1", "fatal", reason),
         ("release", "m_2.1", "fatal", reason),
     ]
+    how = "the program failed with exit status 1"  # its words are for the sender, not for logs
+    assert outcome == Outcome("failed", f"m_1: {how}; m_2: {how}")
+
+
+def test_a_program_that_did_it_at_the_second_try_has_not_failed(run, inbox, tmp_path):
+    inbox.add("1")
+    mark = tmp_path / "mark"
+    outcome = run(["sh", "-c", f"test -e {mark} || {{ touch {mark}; exit 1; }}"], retries=1)
+    assert outcome == Outcome("ended")
+    assert [entry[1:3] for entry in inbox.settled] == [("m_1.1", "fail"), ("m_1.2", None)]
+
+
+def test_what_was_given_back_undone_uses_up_no_retry(run, inbox):
+    inbox.add("1", attempt=4, failed_attempts=0)
+    run(["false"], retries=1)
+    assert [entry[1:3] for entry in inbox.settled] == [("m_1.4", "fail"), ("m_1.5", "fatal")]
 
 
 def test_it_tries_again_as_often_as_it_is_told(run, inbox):
@@ -152,14 +166,15 @@ def test_it_tries_again_as_often_as_it_is_told(run, inbox):
 
 def test_the_limit_is_told_to_the_sender(run, inbox):
     inbox.add("1")
-    run(["sleep", "60"], limit_s=0.2)
+    outcome = run(["sleep", "60"], limit_s=0.2)
     (settled,) = inbox.settled
+    assert outcome == Outcome("failed", f"m_1: {settled[3]}")
     assert settled[2:] == ("fatal", "the program was ended at its limit of 0.2 s")
 
 
 def test_a_program_that_cannot_start_is_told_to_the_sender(run, inbox):
     inbox.add("1")
-    assert run(["/no/such/program"]) == Outcome("ended")
+    assert run(["/no/such/program"]).state == "failed"
     assert inbox.settled[0][2] == "fatal"
     assert "could not be started" in inbox.settled[0][3]
 
@@ -205,8 +220,9 @@ def test_an_answer_is_repeated_while_the_bus_is_away(run, inbox, bus):
 def test_a_reply_that_the_bus_refuses_is_told_to_the_sender(run, inbox):
     inbox.add("1")
     inbox.refuse_reply = ProblemError(413, "body_too_large")
-    run(["cat"])
+    outcome = run(["cat"])
     reason = "the bus refused the program's reply (body_too_large)"
+    assert outcome == Outcome("failed", f"m_1: {reason}")
     assert inbox.settled == [("release", "m_1.1", "fatal", reason)]
 
 
@@ -247,6 +263,15 @@ def test_an_inbox_that_cannot_be_read_is_no_turn(run, bus):
 
     bus.answers["/api/inbox"] = refuse
     assert run(["cat"]).state == "no_turn"
+
+
+@pytest.mark.parametrize("handle", ["a b", "m/../../x", "\ud800", "", None])
+def test_a_handle_that_is_none_is_not_asked_about_for_ever(run, inbox, handle):
+    inbox.add("1")["handle"] = handle
+    outcome = run(["cat"])
+    assert outcome.state == "no_turn"
+    assert "cannot be read" in outcome.reason
+    assert inbox.settled == []
 
 
 def test_the_probe_finds_what_is_missing(enrolled, clock, folder):

@@ -94,6 +94,17 @@ def test_it_notices_a_dead_link(play, connect):
     assert any("the link is dead" in step.trouble for step in steps if isinstance(step, Beat))
 
 
+def test_a_drip_of_bytes_is_a_dead_link(play, connect):
+    def drip():
+        yield HEAD
+        while True:
+            threading.Event().wait(0.02)
+            yield b"x"
+
+    server = play(drip(), [HEAD, b"data: c\n\n", STALL])
+    assert [event.data for event in take(connect(server, read_s=0.3), 1)] == ["c"]
+
+
 def test_a_comment_keeps_the_link_alive(play, connect):
     server = play([HEAD, b":\n", b":\n", b":\n", STALL])
     assert take(connect(server), 4, (Opened, Beat)) == [Opened(), Beat(), Beat(), Beat()]
@@ -198,6 +209,15 @@ def test_it_drops_a_position_that_the_bus_does_not_take(play, connect):
     take(stream, 1)
     assert "Last-Event-ID: nonsense" in server.heads[0]
     assert "Last-Event-ID" not in server.heads[1]
+
+
+@pytest.mark.parametrize("event_id", ["😀", "é", "x" * 201])
+def test_a_position_that_fits_no_header_does_not_deafen_it(play, connect, caplog, event_id):
+    frames = f"id: 1-1\ndata: a\n\nid: {event_id}\ndata: b\n\n".encode()
+    server = play([HEAD, frames], [HEAD, b"data: c\n\n", STALL])
+    assert [event.data for event in take(connect(server), 3)] == ["a", "b", "c"]
+    assert "Last-Event-ID: 1-1\r\n" in server.heads[1]
+    assert caplog.text.count("event_id_refused") == 1
 
 
 def test_a_line_without_end_ends_the_connection_and_not_the_watcher(play, connect):

@@ -52,7 +52,24 @@ def test_an_authority_that_is_not_named_is_not_trusted(where):
 
 def test_an_authority_file_that_is_not_there_is_said(where):
     broken = address.Address(where.scheme, where.host, where.port, ca_file=Path("/no/such.pem"))
-    with Bus(broken, lambda: "t") as client, pytest.raises(BusError, match="No such file"):
+    with (
+        Bus(broken, lambda: "t") as client,
+        pytest.raises(BusError, match=r"/no/such\.pem.*No such file"),
+    ):
+        client.get("/api/x")
+
+
+def test_plain_http_to_a_bus_behind_tls_says_what_to_write(bus, where):
+    match = "write https:// in its address"
+    where = address.parse(bus.url)
+    with Bus(where, lambda: "t") as client, pytest.raises(BusError, match=match):
+        client.get("/api/x")
+
+
+def test_https_to_a_plain_bus_says_what_to_write(bus, certificate):
+    where = address.parse(bus.url.replace("http:", "https:"), certificate / "cert.pem")
+    match = "write http:// in its address"
+    with Bus(where, lambda: "t") as client, pytest.raises(BusError, match=match):
         client.get("/api/x")
 
 

@@ -10,8 +10,9 @@ from fakebus import ProblemError
 
 from watcher import address
 from watcher.bus import Bus, BusError
-from watcher.methods.base import Outcome, Probe
+from watcher.methods.base import Outcome, Probe, find_strange
 from watcher.runner import Runner
+from watcher.settings import AgentSettings
 from watcher.turns import Turns
 from watcher.wakes import Ask, WakeReport
 
@@ -142,6 +143,12 @@ NO_WAKES = (
     {"wake_id": "w"},
     {"wake_id": "../x", "to_agent": "a"},
     {"wake_id": "w", "to_agent": None},
+    {"wake_id": "a b", "to_agent": "a"},
+    {"wake_id": "a\r\nb", "to_agent": "a"},
+    {"wake_id": "\ud800", "to_agent": "a"},
+    {"wake_id": "w" * 65, "to_agent": "a"},
+    {"wake_id": "w", "to_agent": "../a"},
+    {"wake_id": "w", "to_agent": "a", "turn_id": {"a": 1}},
 )
 
 
@@ -149,6 +156,12 @@ NO_WAKES = (
 def test_what_is_no_wake_is_refused(raw):
     with pytest.raises(ValueError, match="not a wake"):
         Ask.parse(raw)
+
+
+@pytest.mark.parametrize("generation", [1e999, -1, "7", [], None, True, 1 << 99])
+def test_a_number_that_is_none_does_not_cost_the_wake(generation):
+    raw = {"wake_id": "w", "to_agent": "a", "generation": generation}
+    assert Ask.parse(raw).generation == 0
 
 
 class FakeMethods:
@@ -159,8 +172,8 @@ class FakeMethods:
     def __init__(self, run):
         self.run = run
 
-    def choose(self, _agent):
-        return "fake", "because"
+    def name_of(self, _agent):
+        return "fake"
 
     def find(self, _agent):
         return self
@@ -221,6 +234,57 @@ def test_a_wake_that_is_asked_for_again_right_after_its_end_is_taken(bus, make_t
     assert bus.states("w_1") == ["received", "no_turn", "received", "ended"]
 
 
+def lose_reports(bus):
+    """Have the bus be away for every report of a call."""
+
+    def take(request):
+        if request.json["state"] == "requested":
+            raise AWAY
+        return bus._take_report(request)
+
+    bus.answers["/api/wakes/"] = take
+
+
+def test_a_call_whose_report_is_late_is_not_made_twice(bus, make_turns):
+    calls = []
+    turns = make_turns(lambda *_: calls.append(1) or Outcome("requested"))
+    refused = []
+
+    def ask_again(request):
+        if request.json["state"] == "requested" and not refused:
+            refused.append(turns.offer(ask("w_1")))  # by a list that the bus wrote before
+        return bus._take_report(request)
+
+    bus.answers["/api/wakes/w_1"] = ask_again
+    turns.offer(ask("w_1"))
+    assert turns.wait_idle(5)
+    turns.offer(ask("w_1"))  # by a list that came late
+    assert turns.wait_idle(5)
+    assert (calls, refused) == ([1], [False])
+    assert bus.states("w_1") == ["received", "requested"]
+
+
+def test_a_call_made_before_a_restart_is_reported_and_not_made_again(
+    bus, make_turns, stop, client, clock
+):
+    calls = []
+    lose_reports(bus)
+    turns = make_turns(lambda *_: calls.append(1) or Outcome("requested"))
+    turns.offer(ask("w_1"))
+    bus.wait_for_call("/api/wakes/w_1", "requested")
+    stop.set()
+    assert turns.close(5)
+    stop.clear()
+    del bus.answers["/api/wakes/"]
+    again = make_turns(lambda *_: calls.append(1) or Outcome("requested"))
+    again.offer(ask("w_1"))
+    assert again.wait_idle(5)
+    assert calls == [1]
+    last = bus.requests[-1].json
+    assert (last["state"], last["method"]) == ("requested", "fake")
+    assert make_turns(None)._run_turn.__self__._called.find("w_1") is None
+
+
 class Gauge:
     """How many turns ran at once, over all and for each agent."""
 
@@ -258,11 +322,66 @@ def test_a_few_run_at_once_and_one_for_an_agent(bus, make_turns):
     assert all(bus.states(f"w_{number}") == ["received", "ended"] for number in range(12))
 
 
+def test_a_machine_without_threads_does_not_leave_an_agent_busy_for_ever(
+    bus, make_turns, monkeypatch
+):
+    turns = make_turns(lambda *_: Outcome("ended"), ["a", "b"], at_once=1)
+    real, refusals = threading.Thread.start, ["a thread"]
+
+    def start(thread):
+        if thread.name.startswith("turn-") and refusals:
+            refusals.pop()
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert not turns.offer(ask("w_1", "a"))
+    assert turns.offer(ask("w_1", "a"))  # the bus asks again
+    assert turns.wait_idle(5)
+    assert bus.states("w_1") == ["received", "ended"]
+
+
 def test_an_agent_that_is_not_set_up_here_is_told_with_the_remedy(bus, make_turns):
     make_turns(lambda *_: Outcome("ended")).offer(ask("w_1", "stranger"))
     said = bus.wait_for_call("/api/wakes/w_1", "no_turn").json
     assert "bus node code pi" in said["reason"]
     assert "permanent" not in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("local_agent", "--gateway-url=ws://evil"),
+        ("local_agent", "a b"),
+        ("local_agent", "../a"),
+        ("session_key", "--token=x"),
+        ("session_key", "agent:main:$(id)"),
+        ("session_key", "agent:main:a\nb"),
+    ],
+)
+def test_the_bus_cannot_put_an_option_into_a_command(bus, make_turns, caplog, key, value):
+    def answer(request):
+        given = bus._take_report(request)
+        return {**given, key: value} if request.json["state"] == "received" else given
+
+    bus.answers["/api/wakes/w_1"] = answer
+    ran = []
+    with caplog.at_level("INFO", "watcher"):
+        turns = make_turns(lambda *_: ran.append(1))
+        turns.offer(ask("w_1"))
+        said = bus.wait_for_call("/api/wakes/w_1", "no_turn").json
+        assert turns.wait_idle(5)
+    assert ran == []
+    assert said["reason"].startswith(f"{key} of beta is ")
+    assert "permanent" not in said
+    assert f"{key} of beta is " in caplog.text
+
+
+@pytest.mark.parametrize(
+    "key", ["agent:main:main", "agent:m:telegram:group:-100:topic:4", "agent:m:wa:+49@s.net", ""]
+)
+def test_a_session_of_a_chat_is_a_plain_one(key):
+    assert not find_strange(AgentSettings("beta", local_agent="Main_2", session_key=key))
 
 
 def test_a_method_that_breaks_is_no_living_turn(bus, make_turns):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from watcher import address
 from watcher.bus import Bus
+from watcher.methods.base import NONE, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from watcher.settings import AgentSettings, Settings
 
 OPENCLAW_METHODS = ("gateway", "hook", "command")  # the order in which `auto` tries them
+WITHOUT_A_TARGET = frozenset({"program", "webhook"})  # they need no agent and session of OpenClaw
 
 
-def _make_gateway(settings: Settings, _clock: Clock) -> Method:
+def _make_gateway(settings: Settings, clock: Clock) -> Method:
     from watcher.methods.gateway import Gateway  # noqa: PLC0415 - see the module's docstring
 
-    return Gateway(settings)
+    return Gateway(settings, clock)
 
 
 def _make_hook(settings: Settings, _clock: Clock) -> Method:
@@ -34,10 +36,10 @@ def _make_hook(settings: Settings, _clock: Clock) -> Method:
     return Hook(settings)
 
 
-def _make_command(settings: Settings, _clock: Clock) -> Method:
+def _make_command(settings: Settings, clock: Clock) -> Method:
     from watcher.methods.command import Command  # noqa: PLC0415 - see the module's docstring
 
-    return Command(settings)
+    return Command(settings, clock)
 
 
 def _make_program(settings: Settings, clock: Clock) -> Method:
@@ -91,16 +93,23 @@ class Methods:
         from watcher.methods.auto import Auto  # noqa: PLC0415 - see the module's docstring
 
         # Its candidates are the ones that agents who name a method get: one gateway, one link.
-        return Auto([self._get(candidate) for candidate in OPENCLAW_METHODS])
+        return Auto([self._get(candidate) for candidate in OPENCLAW_METHODS], self._clock)
 
-    def choose(self, agent: AgentSettings) -> tuple[str, str]:
-        """Give the name of the method that would start the agent's turn now, and why that one."""
+    def choose(self, agent: AgentSettings) -> Choice:
+        """Say which method would start the agent's turn now, and why that one."""
         method: Any = self.find(agent)
         if method.name == "auto":
-            name, why = method.choice(agent)
-            return str(name), str(why)
+            choice: Choice = method.choice(agent)
+            return choice
         probe = method.probe(agent)
-        return method.name, probe.why if probe.works else f"set, but would fail: {probe.why}"
+        if probe.works:
+            return Choice(method.name, probe.why)
+        return Choice(NONE, f"cannot be woken: {method.name}: {probe.why}")
+
+    def name_of(self, agent: AgentSettings) -> str:
+        """Give the name of the method that an agent's turn is started by now."""
+        method = self.find(agent)
+        return self.choose(agent).name if method.name == "auto" else method.name
 
 
 def name_meant(agent: AgentSettings) -> str:

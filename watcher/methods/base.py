@@ -6,13 +6,36 @@ turns that into calls. Reports are facts; a method never reports what it could n
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import threading
 
     from watcher.settings import AgentSettings
+
+
+# What may stand in the arguments of a command: no option, and nothing that a shell would take up.
+_PLAIN_AGENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_PLAIN_SESSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+!#/=,~-]{0,255}", re.ASCII)
+
+NONE = "none"
+
+
+def find_strange(agent: AgentSettings) -> str:
+    """Say which of an agent's names in its runtime is none; the bus may have given any."""
+    for key, value, plain in (
+        ("local_agent", agent.local_agent, _PLAIN_AGENT),
+        ("session_key", agent.session_key, _PLAIN_SESSION),
+    ):
+        if value and not plain.fullmatch(value):
+            return (
+                f"{key} of {agent.name} is {value[:80]!r}, which is refused: it must begin with a "
+                f"letter or digit and hold no spaces or signs of a shell; mend it with "
+                f"`bus agent change {agent.name}`"
+            )
+    return ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,18 @@ class Probe:
 
     works: bool
     why: str
+
+
+class Choice(NamedTuple):
+    """Which method would start an agent's turn now, `none` too, and why (a line for a person)."""
+
+    name: str
+    why: str
+
+    @property
+    def works(self) -> bool:
+        """Say whether the agent can be woken."""
+        return self.name != NONE
 
 
 class Report(Protocol):

@@ -5,7 +5,6 @@ It sees the command's exit, and nothing of the turn. Never by a shell. It must n
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import threading
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING
 from watcher import address, log, openclaw, processes
 from watcher.clock import SystemClock
 from watcher.methods.base import Outcome, Probe
+from watcher.methods.common import ASKED_BEFORE, environment, explain, find_trouble
 
 if TYPE_CHECKING:
+    from watcher.clock import Clock
     from watcher.methods.base import Report, Wake
     from watcher.settings import AgentSettings, Settings
 
@@ -25,11 +26,7 @@ SYSTEM_EVENT = (
     *("--session-key", "{session_key}"),
 )
 HELP_LIMIT_S = 60.0  # Node takes seconds to start on a small machine
-KNOCK_TIMEOUT_S = 2.0
 MAX_REASON_CHARS = 600
-# What a systemd unit gives the watcher is not for its children; OPENCLAW_SHELL, which OpenClaw
-# sets where an agent runs a command, makes OpenClaw's own commands refuse.
-NOT_INHERITED = frozenset({"OPENCLAW_SHELL", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 _PLACEHOLDER = re.compile(r"\{(agent|text|session_key|wake_id)\}")
 _UNKNOWN_AGENT = re.compile(r"unknown agent|no such agent|agent not found", re.IGNORECASE)
 _WAKE_COMMAND = re.compile(rb"^\s+wake(?:\s|$)", re.MULTILINE)
@@ -40,15 +37,15 @@ class Command:
 
     name = "command"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings.openclaw
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._asking = threading.Lock()
         self._default: tuple[str, ...] | None = None
 
     def probe(self, agent: AgentSettings) -> Probe:
         program = (agent.argv or self._settings.argv)[0]
-        if shutil.which(program, path=_environment(agent).get("PATH")) is None:
+        if shutil.which(program, path=environment(agent).get("PATH")) is None:
             return Probe(False, f"{program} is not an executable on the PATH")
         if agent.argv:
             return Probe(True, f"runs {program}; the turn itself cannot be seen")
@@ -61,12 +58,12 @@ class Command:
         self, wake: Wake, agent: AgentSettings, report: Report, stop: threading.Event
     ) -> Outcome:
         if wake.turn_id:
-            return Outcome("requested", "asked for in an earlier life of the watcher")
+            return ASKED_BEFORE
         template = agent.argv or self._choose(agent, stop)
         values = _name_values(wake, agent)
         command = processes.Command(
             argv=fill(template, values),
-            env=_environment(agent),
+            env=environment(agent),
             cwd=agent.cwd,
             stdin=None,
             limit_s=agent.limit_s,
@@ -81,7 +78,7 @@ class Command:
                 return self._default
             command = processes.Command(
                 argv=(*self._settings.argv, "cron", "--help"),
-                env=_environment(agent),
+                env=environment(agent),
                 cwd=agent.cwd,
                 stdin=None,
                 limit_s=HELP_LIMIT_S,
@@ -97,14 +94,9 @@ class Command:
     def _find_trouble(self, agent_id: str) -> str:
         """Say why OpenClaw's own command would fail: it needs the gateway, and a known agent."""
         try:
-            configuration = openclaw.read(self._settings)
-            known = configuration.known_agents()
-            if known is not None and agent_id not in known:
-                return f"OpenClaw's configuration has no agent {agent_id!r}"
-            address.parse(configuration.http_url).connect(KNOCK_TIMEOUT_S).close()
-        except (openclaw.ConfigurationError, address.AddressError, OSError) as error:
-            return f"OpenClaw's gateway cannot be reached: {error}"
-        return ""
+            return find_trouble(openclaw.read(self._settings), agent_id)
+        except (openclaw.ConfigurationError, address.AddressError) as error:
+            return str(error)
 
     def _judge(
         self, result: processes.Result, agent: AgentSettings, program: str, agent_id: str
@@ -113,15 +105,15 @@ class Command:
             return Outcome("requested")
         if result.ended_by == "stop":
             return Outcome("left")
-        if result.ended_by == "not_started":
-            return Outcome("no_turn", f"{program} could not be run: {_tail(result)}")
-        if result.ended_by == "limit":
-            return Outcome("no_turn", f"{program} did not end in {agent.limit_s:g} s")
         said = _tail(result)
+        how = explain(result, program, agent.limit_s)
+        why = f"{how}: {said}" if said else how
+        if result.ended_by != "exit":
+            return Outcome("no_turn", why)
         is_final = _UNKNOWN_AGENT.search(said) is not None or (
             not agent.argv and self._is_absent(agent_id)
         )
-        return Outcome("no_turn", f"{program} ended with {result.status}: {said}", is_final)
+        return Outcome("no_turn", why, is_final)
 
     def _is_absent(self, agent_id: str) -> bool:
         try:
@@ -136,21 +128,21 @@ def fill(template: tuple[str, ...], values: dict[str, str]) -> list[str]:
     return [_PLACEHOLDER.sub(lambda found: values[found[1]], item) for item in template]
 
 
+def guard(text: str) -> str:
+    """Keep a text that is an argument of its own from being taken for an option."""
+    return f" {text}" if text.startswith("-") else text
+
+
 def _name_values(wake: Wake, agent: AgentSettings) -> dict[str, str]:
     local = wake.local_agent or agent.local_agent or agent.name
     return {
         "agent": local,
-        "text": wake.text.replace("\0", "\ufffd"),
+        "text": guard(wake.text.replace("\0", "\ufffd")),
         "session_key": wake.session_key or agent.session_key or f"agent:{local}:main",
         "wake_id": wake.wake_id,
     }
 
 
-def _environment(agent: AgentSettings) -> dict[str, str]:
-    inherited = {key: text for key, text in os.environ.items() if key not in NOT_INHERITED}
-    return {**inherited, **agent.env}
-
-
 def _tail(result: processes.Result) -> str:
     said = (result.error_tail or result.output).decode(errors="replace")
-    return " ".join(said.split())[-MAX_REASON_CHARS:] or "it said nothing"
+    return " ".join(said.split())[-MAX_REASON_CHARS:]

@@ -6,11 +6,11 @@ no second turn. It must not know the bus, nor how bytes reach the gateway.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watcher import log
+from watcher.clock import SystemClock
 from watcher.gatewaylink import GatewayLink
 from watcher.gatewaysession import (
     GatewayError,
@@ -25,6 +25,7 @@ from watcher.runs import judge_answer, judge_task
 if TYPE_CHECKING:
     import threading
 
+    from watcher.clock import Clock
     from watcher.methods.base import Report, Wake
     from watcher.settings import AgentSettings, Settings
 
@@ -48,6 +49,7 @@ class _Turn:
     session_key: str
     limit_s: float
     stop: threading.Event
+    clock: Clock
     boot_id: str = ""
     is_certain: bool = False
     """Whether the gateway that we talk to is known to have this run."""
@@ -56,13 +58,13 @@ class _Turn:
 
     def start(self) -> None:
         if self.started_s is None:
-            self.started_s = time.monotonic()
+            self.started_s = self.clock.monotonic_s()
 
     @property
     def left_s(self) -> float:
         if self.started_s is None:
             return self.limit_s
-        return self.started_s + self.limit_s - time.monotonic()
+        return self.started_s + self.limit_s - self.clock.monotonic_s()
 
     def is_over(self) -> bool:
         return self.stop.is_set() or self.left_s <= 0
@@ -73,7 +75,8 @@ class Gateway:
 
     name = "gateway"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._link = GatewayLink(settings.openclaw, self._take_event)
         self._turns: dict[str, _Turn] = {}
 
@@ -101,7 +104,7 @@ class Gateway:
         agent_id = (wake.local_agent or agent.local_agent or agent.name).lower()
         session_key = wake.session_key or agent.session_key or f"agent:{agent_id}:main"
         run_id = wake.turn_id or wake.wake_id
-        turn = _Turn(run_id, agent_id, session_key, agent.limit_s, stop)
+        turn = _Turn(run_id, agent_id, session_key, agent.limit_s, stop, self._clock)
         self._turns[run_id] = turn  # before the asking: its first event may come very soon
         try:
             outcome = None if wake.turn_id else self._admit(turn, wake.text, report)
@@ -150,7 +153,7 @@ class Gateway:
             "deliver": False,
             "idempotencyKey": turn.run_id,
         }
-        until_s = time.monotonic() + ADMIT_S
+        until_s = self._clock.monotonic_s() + ADMIT_S
         was_lost = False
         while True:
             try:
@@ -161,7 +164,7 @@ class Gateway:
                 )
             except (LostError, UnreachableError) as error:
                 was_lost = was_lost or isinstance(error, LostError)
-                if not was_lost or time.monotonic() >= until_s:
+                if not was_lost or self._clock.monotonic_s() >= until_s:
                     raise
                 turn.stop.wait(PAUSE_S)
             else:
@@ -171,18 +174,18 @@ class Gateway:
 
     def _follow(self, turn: _Turn, report: Report) -> Outcome:
         """Stay with an admitted turn."""
-        seen_s = time.monotonic()
+        seen_s = self._clock.monotonic_s()
         while not turn.is_over():
             try:
                 outcome = self._wait_slice(turn)
                 if outcome is not None:
                     return outcome
-                seen_s = time.monotonic()
+                seen_s = self._clock.monotonic_s()
                 report.alive()
             except GivenUpError:
                 continue
             except GatewayError as error:
-                if time.monotonic() - seen_s > RETURN_S:
+                if self._clock.monotonic_s() - seen_s > RETURN_S:
                     return Outcome("failed", f"the gateway went away in mid-turn: {error}")
                 turn.stop.wait(PAUSE_S)
         return Outcome("left") if turn.stop.is_set() else self._end_late(turn)

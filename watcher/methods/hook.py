@@ -10,8 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watcher import address, openclaw
+from watcher import address, openclaw, plainjson
 from watcher.methods.base import Outcome, Probe
+from watcher.methods.common import ASKED_BEFORE, find_trouble
 
 if TYPE_CHECKING:
     import threading
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from watcher.settings import AgentSettings, Settings
 
 CALL_TIMEOUT_S = 45.0  # a mapped hook answers 503 after 15 s where the session is busy
-KNOCK_TIMEOUT_S = 2.0
 MAX_ANSWER_BYTES = 64 << 10
 MAX_REASON_CHARS = 300
 
@@ -46,15 +46,13 @@ class Hook:
         try:
             configuration = openclaw.read(self._settings)
             hooks = configuration.hooks()
-            trouble = find_trouble(configuration, hooks, agent_id)
-            if trouble:
-                return Probe(False, trouble)
-            where = address.parse(configuration.http_url)
-            where.connect(KNOCK_TIMEOUT_S).close()
+            trouble = _judge_hooks(configuration, hooks, agent_id) or find_trouble(
+                configuration, agent_id
+            )
         except (openclaw.ConfigurationError, address.AddressError) as error:
-            return Probe(False, str(error))
-        except OSError as error:
-            return Probe(False, f"no gateway at {where.url('')}: {error}")
+            trouble = str(error)
+        if trouble:
+            return Probe(False, trouble)
         session_key = agent.session_key or configuration.main_session(agent_id)
         mapping = hooks.find_mapping(agent_id, session_key)
         path = f"{hooks.path}/{mapping.path if mapping else 'wake'}"
@@ -65,7 +63,7 @@ class Hook:
     ) -> Outcome:
         del stop  # one bounded call
         if wake.turn_id:
-            return Outcome("requested", "asked for in an earlier life of the watcher")
+            return ASKED_BEFORE
         agent_id = (wake.local_agent or agent.local_agent or agent.name).lower()
         try:
             configuration = openclaw.read(self._settings)
@@ -80,15 +78,12 @@ class Hook:
         return _judge(answer, configuration, path, report)
 
 
-def find_trouble(configuration: Configuration, hooks: Hooks, agent_id: str) -> str:
+def _judge_hooks(configuration: Configuration, hooks: Hooks, agent_id: str) -> str:
     """Say in one line why the hooks would not do for this agent; "" where they would."""
     if not hooks.enabled:
         return f"hooks.enabled is not true in {configuration.path}"
     if not hooks.token:
         return f"hooks.token is not set in {configuration.path}"
-    known = configuration.known_agents()
-    if known is not None and agent_id not in known:
-        return f"OpenClaw's configuration has no agent {agent_id!r}"
     if not hooks.allows(agent_id):
         return f"hooks.allowedAgentIds in {configuration.path} leaves out {agent_id!r}"
     return ""
@@ -107,6 +102,7 @@ def _write_call(
 def _post(configuration: Configuration, hooks: Hooks, path: str, body: dict[str, str]) -> _Answer:
     where = address.parse(configuration.http_url)
     connection = where.connect(CALL_TIMEOUT_S)
+    address.limit_answer(connection, CALL_TIMEOUT_S)
     headers = {"Authorization": f"Bearer {hooks.token}", "Content-Type": "application/json"}
     try:
         connection.request("POST", where.target(path), json.dumps(body).encode(), headers)
@@ -119,7 +115,7 @@ def _post(configuration: Configuration, hooks: Hooks, path: str, body: dict[str,
 
 def _read_fields(text: str) -> dict[str, Any]:
     try:
-        fields = json.loads(text)
+        fields = plainjson.read(text)
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}

@@ -6,7 +6,6 @@ bus: the fenced text comes in on stdin (or as an argument), what it prints is th
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from watcher import log, processes
 from watcher.bus import BusError
 from watcher.mail import Item, Mail
 from watcher.methods.base import Outcome, Probe
+from watcher.methods.common import environment, explain
 
 if TYPE_CHECKING:
     import threading
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from watcher.settings import AgentSettings, Settings
 
 MAX_REASON_CHARS = 2_500
-NOT_INHERITED = frozenset({"OPENCLAW_SHELL", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 CUT_NOTE = "\n[the program's output was longer; it was cut here]\n"
 
 
@@ -43,7 +42,7 @@ class Program:
     def probe(self, agent: AgentSettings) -> Probe:
         if not agent.argv:
             return Probe(False, "no argv is set")
-        if shutil.which(agent.argv[0], path=_environment(agent).get("PATH")) is None:
+        if shutil.which(agent.argv[0], path=environment(agent).get("PATH")) is None:
             return Probe(False, f"{agent.argv[0]} is not an executable on the PATH")
         try:
             self._settings.folder.read_agent_token(agent.name)
@@ -61,7 +60,7 @@ class Program:
     def environment(self, agent: AgentSettings, item: Item) -> dict[str, str]:
         """Give the process what it needs to speak for itself, beyond the watcher's own."""
         return {
-            **_environment(agent),
+            **environment(agent),
             "WAKEBUS_URL": self._settings.url,
             "WAKEBUS_AGENT": agent.name,
             "WAKEBUS_HEADER_FILE": str(self._settings.folder.header_file(agent.name)),
@@ -87,7 +86,7 @@ def _work_off(mail: Mail, turn: _Turn, stop: threading.Event) -> Outcome:
         while not stop.is_set():
             item = mail.read_next()
             if item is None:
-                return Outcome("ended")
+                return turn.judge()
             turn.take(item, mail)
     except BusError as error:
         if not stop.is_set():
@@ -113,6 +112,7 @@ class _Turn:
         self._stop = stop
         self._program = program
         self.has_read = False
+        self._failures: dict[str, str] = {}
 
     def begin(self) -> None:
         """Say that the turn exists."""
@@ -139,10 +139,27 @@ class _Turn:
         if result.ended_by == "stop":
             mail.release(item, "silent", "the watcher was stopped")
         elif result.is_good:
-            mail.settle(item, _write_reply(result))
+            self._note(item, mail.settle(item, _write_reply(result)))
         else:
-            is_last = item.attempt > self._agent.retries
-            mail.release(item, "fatal" if is_last else "fail", explain(result, self._agent))
+            is_last = item.tries > self._agent.retries
+            said = strip_controls(result.error_tail.decode("utf-8", "replace")).strip()
+            how = explain(result, "the program", self._agent.limit_s)
+            why = f"{how}: {said}"[:MAX_REASON_CHARS] if said else how
+            self._note(item, how)  # what it said is for the sender: a wake's reason is logged
+            mail.release(item, "fatal" if is_last else "fail", why)
+
+    def _note(self, item: Item, failure: str) -> None:
+        """Keep how the last try of a message went."""
+        self._failures.pop(item.message_id, None)
+        if failure:
+            self._failures[item.message_id] = failure
+
+    def judge(self) -> Outcome:
+        """Say how the turn went: its messages are settled, but the program may have failed."""
+        if not self._failures:
+            return Outcome("ended")
+        failed = [f"{message}: {why}" for message, why in self._failures.items()]
+        return Outcome("failed", "; ".join(failed))
 
 
 def fill(argv: tuple[str, ...], item: Item) -> list[str]:
@@ -161,20 +178,6 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def explain(result: processes.Result, agent: AgentSettings) -> str:
-    """Write for the sender why there is no answer."""
-    if result.ended_by == "not_started":
-        what = "the program could not be started"
-    elif result.ended_by == "limit":
-        what = f"the program was ended at its limit of {agent.limit_s:g} s"
-    elif result.status is not None and result.status < 0:
-        what = f"the program was killed by signal {-result.status}"
-    else:
-        what = f"the program failed with exit status {result.status}"
-    tail = strip_controls(result.error_tail.decode("utf-8", "replace")).strip()
-    return f"{what}: {tail}"[:MAX_REASON_CHARS] if tail else what
-
-
 def strip_controls(text: str) -> str:
     """Take out what could steer a terminal; line ends and tabs stay."""
     return "".join(char for char in text if char.isprintable() or char in "\n\t")
@@ -183,9 +186,3 @@ def strip_controls(text: str) -> str:
 def _write_reply(result: processes.Result) -> str:
     text = result.output.decode("utf-8", "replace")
     return text + CUT_NOTE if result.is_cut else text
-
-
-def _environment(agent: AgentSettings) -> dict[str, str]:
-    # OpenClaw refuses some of its own commands inside what it takes for an agent's shell
-    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
-    return {**inherited, **agent.env}

@@ -138,6 +138,7 @@ def _path_of(url: str) -> str:
 
 def _post(target: address.Address, path: str, payload: bytes, headers: dict[str, str]) -> int:
     connection = target.connect(TIMEOUT_S)
+    address.limit_answer(connection, TIMEOUT_S)
     try:
         connection.request("POST", path, payload, headers)
         response = connection.getresponse()

@@ -105,7 +105,7 @@ def test_mail_for_an_agent_that_openclaw_does_not_know_is_dead_at_once(household
     assert (task["attempt"], task["failed_attempts"]) == (0, 0)
     assert [wake["result"] for wake in household.await_idle("ghost")] == ["no_turn"]
     body = household.failure_of("boss", task_id)["body"]
-    assert 'unknown agent id "ghost"' in body
+    assert "unknown agent id 'ghost'" in body
 
 
 def test_an_agent_is_woken_to_learn_that_its_message_came_to_nothing(household, machines):

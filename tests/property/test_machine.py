@@ -285,7 +285,7 @@ class MailMachine(RuleBasedStateMachine):
         if acks and worth:
             return worth
         known = (copy.message, copy.to, body) in self.model.replies
-        full = len(self.model.open_of(copy.sender)) >= LIMITS["max_inbox"]
+        full = len(self.model.readable(copy.sender)) >= LIMITS["max_inbox"]
         return InboxFullError if copy.replied and full and not known else None
 
     def take_reply(self, copy: Copy, message: str, body: str) -> None:

@@ -139,11 +139,12 @@ def send(principal: Principal) -> tuple[dict[str, Any], int]:
     if len(bodies) > most:
         raise BatchTooLargeError(f"the list has {len(bodies)} messages; at most {most}")
     key = key_of(principal, "send")
-    # Before the messages are judged: what was good then may have expired since.
-    with runtime().store.read() as conn:
-        kept = service.replay(conn, key)
-    if kept is not None:
-        return kept, 202
+    if key is not None:
+        # Before the messages are judged: what was good then may have expired since.
+        with runtime().store.read() as conn:
+            kept = service.replay(conn, key)
+        if kept is not None:
+            return kept, 202
     drafts = [draft_of(principal, body) for body in bodies]
     try:
         answer = runtime().store.write(

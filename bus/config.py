@@ -86,8 +86,8 @@ SETTINGS: tuple[Setting, ...] = (
         "deliveries",
         "the most deliveries an agent may have open; a full inbox refuses",
     ),
-    Setting("BUS_MAX_STREAMS", int, 800, "streams", "the most open streams"),
-    Setting("BUS_MAX_STREAMS_EACH", int, 32, "streams", "the most open streams of one principal"),
+    Setting("BUS_MAX_STREAMS", int, 800, "streams", "the most open streams and waiting reads"),
+    Setting("BUS_MAX_STREAMS_EACH", int, 32, "streams", "the same of one principal"),
     Setting(
         "BUS_MAX_CONNECTIONS",
         int,

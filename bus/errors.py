@@ -47,6 +47,14 @@ class TypeNotTakenError(BusError):
     title = "Type not taken"
 
 
+class RequestTimeoutError(BusError):
+    """The request's body did not come in time."""
+
+    code = "request_timeout"
+    title = "Request timeout"
+    retryable = True
+
+
 class BatchTooLargeError(BusError):
     """The list has too many messages, handles or recipients in all: send several requests."""
 

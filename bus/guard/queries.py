@@ -27,6 +27,14 @@ def release_of(conn: sa.Connection, thread: str) -> sa.Row[int, int] | None:
     ).first()
 
 
+def inherit(conn: sa.Connection, thread: str, new: str) -> None:
+    """Let a new thread begin where the release of another left it."""
+    row = release_of(conn, thread)
+    if row is not None:
+        values = {"thread": new, "at_ms": row.released_ms, "reason": "", **row._mapping}  # noqa: SLF001 - its public name
+        conn.execute(holds.insert().values(values))
+
+
 def forget(conn: sa.Connection) -> None:
     """Remove what is known of threads of which nothing is kept."""
     there = sa.select(messages.c.id).where(messages.c.thread == holds.c.thread)

@@ -34,6 +34,11 @@ def check(tx: Transaction, thread: str, hops: int, pair: tuple[int, int]) -> str
     return reason
 
 
+def inherit(tx: Transaction, thread: str, new: str) -> None:
+    """Have a thread that goes on from another share what was allowed to that."""
+    queries.inherit(tx.conn, thread, new)
+
+
 def forget(tx: Transaction) -> None:
     """Forget the threads of which no message is kept."""
     queries.forget(tx.conn)

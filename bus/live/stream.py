@@ -16,7 +16,6 @@ from flask import Response, request
 
 from bus.clock import to_text
 from bus.errors import BusError, DrainingError, InvalidRequestError
-from bus.live import leaving
 from bus.live.audience import audience_of
 from bus.live.presence import Link
 from bus.live.sse import FIRST, KEEPALIVE, frame
@@ -24,6 +23,7 @@ from bus.logs import log
 from bus.serving.drain import DRAIN
 from bus.store.log import Bounds, Row, read_after, read_bounds
 from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
+from bus.web import leaving
 from bus.web.calls import Calls, Papers, papers_of_request
 from bus.web.request import read_query
 from bus.web.runtime import Runtime, runtime

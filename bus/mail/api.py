@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from flask import Response, request
+from gevent.event import Event
 
 from bus.clock import to_text
 from bus.errors import (
@@ -23,12 +24,16 @@ from bus.mail import render, rules, service
 from bus.mail.model import Draft, Limits
 from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic, token_topic
+from bus.web import leaving
 from bus.web.calls import Calls, papers_of_request
 from bus.web.request import read_json, read_query
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bus.access.model import Principal
+    from bus.live.hub import Listener
 
 calls = Calls("mail")
 WRITERS = ("agent", "person")
@@ -169,11 +174,11 @@ def wait_for_mail(principal: Principal, seconds: int, only: str | None) -> bool:
         UnauthorizedError: the token was revoked meanwhile.
     """
     run, me = runtime(), principal.participant_id or 0
-    papers = papers_of_request()
+    papers, gone = papers_of_request(), Event()
     until_s = run.clock.monotonic_s() + seconds
     topics = {participant_topic(me), token_topic(principal.token_id), DRAIN}
-    with run.hub.listen(topics) as listener:
-        while not run.drain.begun:
+    with run.hub.listen(topics) as listener, hang_up_tells(gone, listener):
+        while not run.drain.begun and not gone.is_set():
             listener.clear()
             with run.store.read() as conn:
                 papers.find(conn)
@@ -208,6 +213,18 @@ def inbox(principal: Principal) -> dict[str, Any] | Response:
     ask = service.Ask(query.limit, query.max_bytes, query.id)
     page = lease_page(principal, ask) if there else service.Page([], 0)
     return show_page(principal, page, texts=query.text)
+
+
+@contextmanager
+def hang_up_tells(gone: Event, listener: Listener) -> Iterator[None]:
+    """Have a waiting read hear that its client has gone, so that it leases nothing to nobody."""
+
+    def leave() -> None:
+        gone.set()
+        listener.wake()
+
+    with leaving.watch(request.environ.get("gunicorn.socket"), leave):
+        yield
 
 
 def check_known(principal: Principal, message_id: str) -> None:

@@ -53,7 +53,7 @@ def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
         truncated = len(body) < len(row.body)
         items.append(Item(leased, leased.attempt, leased.lease_until_ms, body, truncated))
     queries.touch_reader(tx.conn, participant_id, tx.now_ms, has_new=has_new)
-    if has_new:
+    if items:
         tx.announce("mail_read", participant_id=participant_id)
     return Page(items, queries.count_readable(tx.conn, participant_id) - len(items))
 

@@ -97,14 +97,20 @@ def make_deliverable(tx: Transaction, row: sa.Row[Any], reason: str = "") -> Non
     tx.announce("mail_queued", participant_id=row.recipient_id)
 
 
-def requeue(tx: Transaction, row: sa.Row[Any], reason: str, *, counted: bool) -> str:
-    """Put an item back that was not acked; a counted one may be dead. Gives its state."""
+def requeue(
+    tx: Transaction, row: sa.Row[Any], reason: str, *, counted: bool, is_told: bool = True
+) -> str:
+    """Put an item back that was not acked; a counted one may be dead. Gives its state.
+
+    `is_told` has the wakes hear of it; they tell themselves where they put many back.
+    """
     failed = row.failed_attempts + int(counted)
     if failed >= tx.config.max_attempts:
         reason = f"{failed} attempts without an ack; the last: {reason}"
         return end(tx, row, "dead", reason, failed_attempts=failed)
     move(tx, row, "queued", reason, failed_attempts=failed, lease_until_ms=None, lease_wake=None)
-    tx.announce("mail_queued", participant_id=row.recipient_id)
+    if is_told:
+        tx.announce("mail_queued", participant_id=row.recipient_id)
     return "queued"
 
 

@@ -92,6 +92,14 @@ def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
     return conn.execute(query.order_by(deliveries.c.priority, deliveries.c.seq)).all()
 
 
+def set_reason(conn: sa.Connection, recipient_id: int, reason: str) -> None:
+    """Write a reason on all that a wake would be for."""
+    others = sa.and_(
+        _open_of(recipient_id, WAITING), deliveries.c.wakes == 1, deliveries.c.reason != reason
+    )
+    conn.execute(deliveries.update().where(others).values(reason=reason))
+
+
 def count_waiting(conn: sa.Connection, recipient_id: int) -> tuple[int, int]:
     """Count what a wake would be for: all, and the urgent."""
     urgent = sa.func.count().filter(deliveries.c.priority == 0)
@@ -193,12 +201,8 @@ def touch_reader(conn: sa.Connection, participant_id: int, now_ms: int, *, has_n
 
 
 def spare_leases(conn: sa.Connection, until_ms: int) -> None:
-    """Lengthen the leases of turns to a time at least."""
-    short = sa.and_(
-        deliveries.c.state == "read",
-        deliveries.c.lease_wake.is_not(None),
-        deliveries.c.lease_until_ms < until_ms,
-    )
+    """Lengthen the leases to a time at least."""
+    short = sa.and_(deliveries.c.state == "read", deliveries.c.due_ms < until_ms)
     values = {"lease_until_ms": until_ms, "due_ms": until_ms}
     conn.execute(deliveries.update().where(short).values(values))
 

@@ -207,7 +207,9 @@ def find_context(
     path = (*json.loads(parent.path), principal.name)[-64:]
     if not draft.in_reply_to and parent.sender_id not in to:
         # A word to a third one: the chain goes on, in a thread that its reader may know.
-        return Context(tx.ids.new("t", tx.now_ms), parent.hops + 1, path)
+        thread = tx.ids.new("t", tx.now_ms)
+        guard.inherit(tx, parent.thread, thread)
+        return Context(thread, parent.hops + 1, path)
     hops = 0 if principal.kind == "person" else parent.hops + 1
     return Context(parent.thread, hops, path)
 

@@ -58,16 +58,16 @@ def put_back(
     """Queue again what a closed wake asked for and nobody read."""
     for row in queries.waiting(tx.conn, participant_id):
         if row.wake_id == wake_id and row.state != "queued":
-            requeue(tx, row, reason, counted=counted)
+            requeue(tx, row, reason, counted=counted, is_told=False)
 
 
 def drop_leases(
-    tx: Transaction, wake_id: str, participant_id: int, reason: str, *, counted: bool
+    tx: Transaction, wake_id: str | None, participant_id: int, reason: str, *, counted: bool
 ) -> None:
-    """Give back what was read in a turn that is known to be over."""
+    """Give back what was read in a turn that is known to be over; without a wake, all of it."""
     for row in queries.leased(tx.conn, participant_id):
-        if row.lease_wake == wake_id:
-            requeue(tx, row, reason, counted=counted)
+        if wake_id is None or row.lease_wake == wake_id:
+            requeue(tx, row, reason, counted=counted, is_told=False)
 
 
 def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:
@@ -91,5 +91,4 @@ def end_all_waiting(tx: Transaction, participant_id: int, reason: str) -> None:
 
 def note(tx: Transaction, participant_id: int, reason: str) -> None:
     """Write on what waits why it waits; no rung, only the reason of the present one."""
-    for row in queries.waiting(tx.conn, participant_id):
-        queries.update_delivery(tx.conn, row.id, {"reason": reason})
+    queries.set_reason(tx.conn, participant_id, reason)

@@ -8,6 +8,7 @@ may end, twice. It has no hook for either.
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -19,8 +20,8 @@ from gevent.server import StreamServer
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
-PATIENCE_S = 10.0
-"""How long a request's body or its answer may stand still."""
+PATIENCE_S = 30.0
+"""How long a handshake and an answer may take, and each part of a request's body."""
 NOTIFY_S = 1.0
 """How often the arbiter is told that this worker lives."""
 
@@ -48,7 +49,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def _serve_on(self, listener: Any) -> StreamServer:
         listener.setblocking(1)
-        tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
+        tls: dict[str, Any] = {}
+        if self.cfg.is_ssl:
+            # The handshake waits for the other end, so it belongs where patience has an end.
+            tls = {"ssl_context": ssl_context(self.cfg), "do_handshake_on_connect": False}
         pool, handle = Pool(self.worker_connections), partial(self.handle, listener)
         server = StreamServer(listener, handle=handle, spawn=pool, **tls)
         server.start()
@@ -58,7 +62,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Serve a connection from its first request to its last."""
         self._idle.add(client)
         try:
-            super().handle(listener, client, addr)
+            if shake_hands(client):
+                super().handle(listener, client, addr)
         finally:
             self._idle.discard(client)
 
@@ -88,6 +93,18 @@ class Worker(GeventWorker):  # type: ignore[misc]
             app.extensions["wakebus"].drain.begin()
         for connection in tuple(self._idle):
             hang_up(connection)
+
+
+def shake_hands(client: socket.socket) -> bool:
+    """Begin TLS where it is spoken; says whether that came to something."""
+    if not isinstance(client, ssl.SSLSocket):
+        return True
+    try:
+        with gevent.Timeout(PATIENCE_S):
+            client.do_handshake()
+    except (gevent.Timeout, OSError):
+        return False
+    return True
 
 
 def hang_up(connection: socket.socket) -> None:

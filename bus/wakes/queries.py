@@ -114,9 +114,9 @@ def last_closed(conn: sa.Connection, participant_id: int) -> sa.Row[Any] | None:
     return conn.execute(query.order_by(wakes.c.generation.desc()).limit(1)).first()
 
 
-def spare(conn: sa.Connection, until_ms: int) -> None:
-    """Look at the wakes that a watcher has no earlier than at a time."""
-    taken = sa.and_(wakes.c.state.in_(("received", "admitted")), wakes.c.due_ms < until_ms)
+def spare(conn: sa.Connection, states: Sequence[str], until_ms: int) -> None:
+    """Look at wakes in some states no earlier than at a time."""
+    taken = sa.and_(wakes.c.state.in_(states), wakes.c.due_ms < until_ms)
     conn.execute(wakes.update().where(taken, wakes.c.closed_ms.is_(None)).values(due_ms=until_ms))
 
 

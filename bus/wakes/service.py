@@ -84,10 +84,11 @@ def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int
 
 
 def explain(tx: Transaction, wake: sa.Row[Any]) -> None:
-    """Write on what waits for a paused wake until when, and why."""
+    """Write on what waits for another try until when, and why."""
     last = queries.last_closed(tx.conn, wake.participant_id)
     why = f" ({last.reason})" if last is not None and last.reason else ""
-    mail.note(tx, wake.participant_id, f"waiting until {to_text(wake.due_ms)} to try again{why}")
+    when = f"waiting until {to_text(wake.due_ms)} to try" if wake.state == "paused" else "tried"
+    mail.note(tx, wake.participant_id, f"{when} again{why}")
 
 
 def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
@@ -96,7 +97,10 @@ def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
     # Asked again after 30 s, a minute, two, four …: an offline node's log must not fill up.
     due = tx.now_ms + max(tx.config.wake_ask_s * 1000, tx.now_ms - since)
     queries.update(tx.conn, wake.id, {"state": "asked", "asked_ms": since, "due_ms": due})
-    data = show(tx.conn, find(tx, wake.id))
+    now = find(tx, wake.id)
+    if wake.state == "paused" and wake.attempt > 1:
+        explain(tx, now)
+    data = show(tx.conn, now)
     append(tx, "wake", data, Concerns(node_id=wake.node_id))
     record(tx, "wake_asked", wake, attempt=wake.attempt, pending=data["pending"]["total"])
     tx.look_again(KEEPER)
@@ -339,7 +343,8 @@ def close(  # noqa: PLR0913 - how a wake ends has that many facts
         "closed_ms": tx.now_ms,
         "due_ms": None,
     }
-    if queries.open_of(tx.conn, wake.participant_id) is None:
+    there = queries.open_of(tx.conn, wake.participant_id)
+    if there is None or there.id != wake.id:
         return
     queries.update(tx.conn, wake.id, values)
     record(tx, "wake_closed", wake, result=result, failed=failed, reason=reason[:MAX_REASON])
@@ -390,7 +395,8 @@ def on_mail_extended(tx: Transaction, participant_id: int) -> None:
 def spare(tx: Transaction) -> None:
     """Let no turn run out before its watcher could speak: the bus itself was away."""
     until = tx.now_ms + tx.config.wake_silence_s * 1000
-    queries.spare(tx.conn, until)
+    queries.spare(tx.conn, ("received", "admitted"), until)
+    queries.spare(tx.conn, ("requested",), tx.now_ms + tx.config.wake_blind_s * 1000)
     mail.spare(tx, until)
 
 
@@ -403,7 +409,7 @@ def on_participant_changed(tx: Transaction, participant_id: int) -> None:
     if wake is not None and (left or (agent.paused and wake.state in UNSTARTED)):
         reason = "the agent was moved, paused or removed"
         if left:  # the turn's machine has lost the agent's token: it can settle nothing any more
-            mail.drop_leases(tx, wake.id, participant_id, reason, counted=False)
+            mail.drop_leases(tx, None, participant_id, reason, counted=False)
         close(tx, wake, "superseded", reason, failed=False)
     if not gone:
         ensure_wake(tx, participant_id)

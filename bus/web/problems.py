@@ -36,6 +36,7 @@ STATUS: dict[str, int] = {
     "conflict": 409,
     "name_taken": 409,
     "mixed_compartments": 409,
+    "request_timeout": 408,
     "batch_too_large": 400,
     "too_many_recipients": 400,
     "other_node": 409,

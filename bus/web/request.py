@@ -6,8 +6,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from flask import request
+from werkzeug.exceptions import ClientDisconnected
 
-from bus.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
+from bus.errors import (
+    BodyTooLargeError,
+    InvalidRequestError,
+    RequestTimeoutError,
+    UnsupportedMediaTypeError,
+)
 from bus.web.runtime import runtime
 
 Query = TypeVar("Query", bound=msgspec.Struct)
@@ -31,7 +37,11 @@ def read_json(shape: Any) -> Any:
 
 def read_body() -> bytes:
     """Read the whole body, whether its length was announced or not."""
-    body, most = request.get_data(), runtime().config.max_request_bytes
+    most = runtime().config.max_request_bytes
+    try:
+        body = request.get_data()
+    except ClientDisconnected as error:
+        raise RequestTimeoutError from error
     if len(body) > most:
         raise BodyTooLargeError(f"a request has at most {most} bytes")
     return body

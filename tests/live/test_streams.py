@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from contextlib import closing, contextmanager
 
@@ -164,3 +165,31 @@ def test_waiting_reads_take_places_like_streams_so_that_sending_has_room(bus):
     bus.call(token, "POST", "/api/send", {"to": "ann", "body": "x"})
     for thread in threads:
         thread.join(30)
+
+
+def test_a_waiting_read_whose_client_has_gone_takes_no_mail(bus):
+    token, _ = add(bus, "ann")
+    where = bus.url.removeprefix("http://")
+    with closing(http.client.HTTPConnection(where, timeout=30)) as link:
+        headers = {"Authorization": f"Bearer {token}"}
+        link.request("GET", "/api/inbox?wait=60", headers=headers)
+        while "wakebus_streams 1.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+            pass
+    while "wakebus_streams 0.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+        pass
+    bus.call(token, "POST", "/api/send", {"to": "ann", "body": "x"})
+    assert bus.call(token, "GET", "/api/inbox?view=headers")[1]["items"][0]["state"] == "queued"
+
+
+@pytest.mark.timeout(14)
+def test_a_stray_byte_before_the_end_does_not_keep_a_node_online(bus, node_token):
+    where = bus.url.removeprefix("http://").split(":")
+    with socket.create_connection((where[0], int(where[1])), timeout=30) as link:
+        asked = "GET /api/stream?instance=i1 HTTP/1.1\r\nHost: a\r\n"
+        link.sendall(f"{asked}Authorization: Bearer {node_token}\r\n\r\n".encode())
+        while b"hello" not in link.recv(4096):
+            pass
+        assert online(bus)
+        link.sendall(b"\r\n")
+    while online(bus):  # the test's own time limit is shorter than two heartbeats
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bus.directory import nodes
 from bus.directory import service as directory
 from bus.errors import (
     EndedError,
@@ -262,6 +263,21 @@ def test_a_released_thread_goes_on_for_as_long_again(house, boss):
         sent = house.send("bob", "alice", in_reply_to=last["id"])
         states.append(sent["deliveries"][0]["state"])
     assert states == ["queued"] * 20 + ["held"]
+
+
+def test_a_chain_over_many_that_was_released_goes_on_for_as_long_again(house, boss):
+    house.store.write(lambda tx: nodes.add_node(tx, "ring", ["ann", "ben", "cat"], ""))
+    ring = ["ann", "ben", "cat"]
+    sent, states = house.send(boss, "ann"), []
+    for step in range(34):
+        speaker, hearer = ring[step % 3], ring[(step + 1) % 3]
+        (item,) = house.read(speaker)
+        sent = house.send(speaker, hearer)
+        house.ack(speaker, item.handle)
+        states.append(sent["deliveries"][0]["state"])
+        if states[-1] == "held":
+            release_thread(house, sent["thread"])
+    assert [at for at, state in enumerate(states) if state == "held"] == [16, 33]
 
 
 def test_where_no_person_can_be_told_of_a_hold_its_writer_is(house):

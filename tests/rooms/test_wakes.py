@@ -173,18 +173,56 @@ def test_a_turn_outlives_an_absence_of_the_bus(house):
     assert house.ack("bob", item.handle) == "acked"
 
 
-def test_a_turn_that_reads_nothing_new_is_not_woken_without_a_pause(house):
-    house.send("alice", "bob")
-    by_hand = house.read("bob")[0]
-    wake = taken(house, "received", "admitted")
-    assert house.read("bob", limit=1)[0].handle == by_hand.handle
+def take_a_turn(house):
+    """Have bob's watcher take his open wake as a turn that reads one item and settles nothing."""
+    wake = house.open_wakes()[0]["wake_id"]
+    house.report(wake, "received")
+    house.report(wake, "admitted", turn_id="r")
+    items = house.read("bob", limit=1)
     house.report(wake, "ended")
-    assert house.open_wakes() == []
-    house.pass_time(2)
-    second = house.open_wakes()[0]["wake_id"]
-    house.report(second, "received")
-    house.report(second, "admitted", turn_id="s")
-    assert house.read("bob", limit=1)[0].attempt == 2
+    return items
+
+
+def test_turns_that_read_the_same_item_again_come_to_an_end(house):
+    first = house.send("alice", "bob")
+    house.read("bob")
+    house.send("alice", "bob")
+    for _ in range(6):
+        take_a_turn(house)
+    told = house.trace("alice", first["id"])
+    assert (told["state"], told["failed_attempts"]) == ("dead", 5)
+
+
+def test_mail_behind_a_page_of_leased_items_is_not_given_up(house):
+    for _ in range(3):
+        house.send("alice", "bob")
+    wake = house.open_wakes()[0]["wake_id"]
+    house.report(wake, "received")
+    house.report(wake, "requested")
+    house.read("bob", limit=3)
+    behind = house.send("alice", "bob")
+    for _ in range(8):
+        house.read("bob", limit=3)
+        house.pass_time(300)
+    assert house.trace("alice", behind["id"])["failed_attempts"] == 0
+    assert [one["wake_id"] for one in house.open_wakes()] == [wake]
+
+
+def test_a_blind_wake_outlives_an_absence_of_the_bus(house):
+    wake = taken(house, "received", "requested")
+    house.clock.advance(600)
+    house.store.write(wakes.spare)
+    house.pass_time(0)
+    assert [one["wake_id"] for one in house.open_wakes()] == [wake]
+
+
+def test_what_a_moved_agent_had_read_wakes_it_at_its_new_node(house):
+    taken(house, "received", "requested")
+    item = house.read("bob")[0]
+    house.store.write(lambda tx: nodes.add_node(tx, "two", [], ""))
+    house.store.write(lambda tx: directory.change(tx, "bob", {"node": "two"}))
+    told = house.trace("alice", item.row.message_id)
+    assert (told["state"], told["failed_attempts"]) == ("queued", 0)
 
 
 def test_the_machine_that_an_agent_left_has_no_say_in_its_new_mail(house):
@@ -217,6 +255,8 @@ def test_what_waits_for_a_pause_says_until_when_and_why(house):
     reason = house.trace("alice", house.send("alice", "bob")["id"])["reason"]
     assert reason.startswith("waiting until ")
     assert "ECONNREFUSED" in reason
+    house.pass_time(61)
+    assert house.trace("alice", house.log("message")[-1].data["id"])["reason"].startswith("tried")
 
 
 def test_a_pause_begins_with_the_last_failure_and_not_with_the_next_message(house):

@@ -1,7 +1,9 @@
-"""Notices at once that a stream's reader has gone, so that a node is not online for a dead watcher.
+"""Notices at once that who waits for an answer has gone.
 
-Otherwise only the second write after it tells: up to two heartbeats later. The poll's answer means
-the same with TLS, where reading would disturb the session. It must not know what a stream is.
+No node is online for a dead watcher then, and no mail is leased to nobody. Otherwise only the
+second write after it tells: up to two heartbeats later. It reads nothing, which would disturb TLS;
+there the end of the session comes as bytes, a moment before the end of the connection. It must not
+know what is waited for.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 READABLE = 1
 """libev's word for it."""
+LOOK_AGAIN_S = 1.0
 GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
@@ -28,20 +31,24 @@ def watch(connection: Any, leave: Callable[[], None]) -> Iterator[None]:
     if not isinstance(connection, socket.socket):
         yield
         return
-    number = connection.fileno()
-    signals = gevent.get_hub().loop.io(number, READABLE)
+    number, loop = connection.fileno(), gevent.get_hub().loop
+    signals, again = loop.io(number, READABLE), loop.timer(LOOK_AGAIN_S, LOOK_AGAIN_S)
 
     def look() -> None:
-        signals.stop()  # one look is enough: what else may come on a stream is nobody's business
+        signals.stop()  # what has come makes it readable for good, and tells nothing more
         if is_gone(number):
+            again.stop()
             leave()
+        elif not again.active:
+            again.start(look)
 
     signals.start(look)
     try:
         yield
     finally:
-        signals.stop()
-        signals.close()
+        for each in (signals, again):
+            each.stop()
+            each.close()
 
 
 def is_gone(number: int) -> bool:

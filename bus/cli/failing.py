@@ -29,7 +29,8 @@ EXIT_CODES = {
     BUSY: "the bus is busy; try again",
 }
 MENDS = {
-    "unreachable": "Is it running (make up, or bus serve)? Another address: BUS_URL or --url.",
+    "unreachable": "Is it running (make up, or bus serve)? Another address, or https:// where it "
+    "speaks TLS: BUS_URL or --url.",
     "certificate": "Name your authority: REQUESTS_CA_BUNDLE=FILE",
     "other_name": "Call it by a name that its certificate has: BUS_URL or --url.",
     "not_tls": "An address with http:// may be meant: BUS_URL or --url.",
@@ -42,7 +43,7 @@ MENDS = {
     "unknown_handle": "Your handles: bus inbox",
     "fenced": "The item was leased again since; its new handle: bus inbox",
     "locked": "Stop the bus that uses this data folder, or choose another with BUS_DATA_DIR.",
-    "config": "All settings with their values: bus config",
+    "config": "All settings: docs/reference/settings.md",
 }
 
 

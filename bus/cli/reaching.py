@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bus.cli.failing import SETTINGS, Failure
-from bus.cli.next_steps import exports
+from bus.cli.next_steps import exports, invoked
 from bus.errors import ConfigError
 from bus.serving.port import check_port
 from bus.serving.tls import check_tls, why_refused
@@ -87,7 +87,7 @@ def check_free(config: Config, reach: Reach) -> None:
         raise Failure(
             f"a bus already runs here, at {reach.url}",
             SETTINGS,
-            mend=f"To use it: {said}bus agent list\n"
+            mend=f"To use it: {said}{invoked('bus')} agent list\n"
             f"For another beside it: BUS_DATA_DIR=FOLDER make up PORT={config.port + 1}",
         ) from error
 

@@ -82,10 +82,15 @@ class HandlesBody(msgspec.Struct, forbid_unknown_fields=True):
         handles = [self.handle] if self.handle else self.handles
         if not handles:
             raise InvalidRequestError('give "handle" or "handles" (GET /api/inbox shows them)')
-        most = runtime().config.max_together
-        if len(handles) > most:
-            raise BatchTooLargeError(f"{len(handles)} handles; at most {most}")
+        check_together(len(handles), "handles")
         return list(dict.fromkeys(handles))
+
+
+def check_together(count: int, what: str) -> None:
+    """Refuse what would keep the writer to itself."""
+    most = runtime().config.max_together
+    if count > most:
+        raise BatchTooLargeError(f"{count} {what}; at most {most} in one request")
 
 
 class ReplyBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -151,6 +156,7 @@ def send(principal: Principal) -> tuple[dict[str, Any], int]:
         if kept is not None:
             return kept, 202
     drafts = [draft_of(principal, body) for body in bodies]
+    check_together(sum(len(draft.to) for draft in drafts), "recipients in all")
     try:
         answer = runtime().store.write(
             lambda tx: service.send(tx, principal, drafts, batch=batch, key=key), principal.id

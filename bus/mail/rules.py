@@ -125,9 +125,12 @@ def read_time(given: Mapping[str, Any], names: tuple[str, str], now_ms: int) -> 
     if at is None:
         return None
     try:
-        return from_text(at)
-    except ValueError as error:
+        time_ms = from_text(at)
+    except (ValueError, OverflowError) as error:
         raise InvalidRequestError(f"{names[0]!r} is not a time: {error}") from error
+    if time_ms > now_ms + YEAR_S * 1000:
+        raise InvalidRequestError(f"{names[0]!r} is more than a year from now")
+    return time_ms
 
 
 def read_expiry(given: Mapping[str, Any], now_ms: int) -> int | None:

@@ -22,6 +22,7 @@ from bus.errors import (
 from bus.guard import service as guard
 from bus.mail import queries
 from bus.mail.moves import make_deliverable, move, tell_sender, write_rung
+from bus.mail.tracing import sees_thread
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -194,7 +195,8 @@ def find_context(
     parent, to = None, {recipient.id for recipient in recipients}
     if draft.in_reply_to:
         rows = queries.of_message(tx.conn, draft.in_reply_to)
-        mine = [row for row in rows if me in {row.recipient_id, row.sender_id}]
+        there = [row for row in rows if row.seq is not None or row.sender_id == me]
+        mine = [row for row in there if me in {row.recipient_id, row.sender_id}]
         if not mine:
             raise NotFoundError(f"'in_reply_to': no message {draft.in_reply_to[:40]!r} of yours")
         parent = mine[0]
@@ -216,7 +218,7 @@ def find_context(
 
 def release_by_person(tx: Transaction, principal: Principal, thread: str) -> None:
     """Let a held thread go when a person writes in it."""
-    if principal.kind == "person":
+    if principal.kind == "person" and sees_thread(tx.conn, principal, thread):
         release_thread(tx, thread)
 
 

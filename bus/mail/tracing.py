@@ -72,8 +72,9 @@ def is_for(conn: sa.Connection, message_id: str, participant_id: int) -> bool:
 
 
 def sees_thread(conn: sa.Connection, principal: Principal, thread: str) -> bool:
-    """Say whether the reader may know of anything in a thread."""
-    return any(sees(conn, principal, row) for row in queries.of_thread(conn, thread))
+    """Say whether the reader may know of something that is held in a thread, or else of it."""
+    rows = queries.held_in(conn, thread) or queries.of_thread(conn, thread)
+    return any(sees(conn, principal, row) for row in rows)
 
 
 def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:

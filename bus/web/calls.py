@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 View = Any
+MOST_BYTES_OF_A_STRANGER = 16_384
+"""Enough for an enrolment; who shows no token fills no memory."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,11 @@ def run(call: Call, **parts: Any) -> View:
     """Find out who asks, hold the limits, and answer."""
     if request.method == "HEAD" and call.who:
         raise MethodNotAllowedError("HEAD would do what GET does and show nothing of it: use GET")
-    most = runtime().config.max_request_bytes
+    most = runtime().config.max_request_bytes if call.who else MOST_BYTES_OF_A_STRANGER
     if (request.content_length or 0) > most:
-        raise BodyTooLargeError(f"a request has at most {most} bytes")
+        raise BodyTooLargeError(f"this request has at most {most} bytes")
+    # A chunked body is cut off there without a word: one byte more shows that it was too long.
+    request.max_content_length = most + 1
     return call.view(admit(call), **parts) if call.who else call.view(**parts)
 
 
@@ -147,8 +151,9 @@ def note_answer(response: Response) -> Response:
     """Count every answer, and log what changed something or failed."""
     known = f"{request.method} {request.url_rule.rule}" if request.url_rule else "other"
     runtime().metrics.requests.labels(known, response.status_code).inc()
-    if request.method != "GET" or response.status_code >= 400:
-        principal = g.get("principal")
+    principal = g.get("principal")
+    changed = request.method != "GET" or response.status_code >= 400
+    if changed and (principal or runtime().strangers.has_room(request.remote_addr or "")):
         log(
             "request_answered",
             call=known,

@@ -21,13 +21,13 @@ MOST_BUCKETS = 10_000
 class Limits:
     """The buckets, one a principal."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
-        self._config, self._clock = config, clock
+    def __init__(self, clock: Clock, rate_per_s: float, burst: int) -> None:
+        self._clock, self._rate_per_s, self._burst = clock, rate_per_s, burst
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, who: str) -> None:
         """Take one request from a principal's bucket, or refuse with the time until the next."""
-        rate, burst = self._config.rate_per_s, self._config.rate_burst
+        rate, burst = self._rate_per_s, self._burst
         now_s = self._clock.monotonic_s()
         left, at_s = self._buckets.get(who, (float(burst), now_s))
         left = min(float(burst), left + (now_s - at_s) * rate)
@@ -38,6 +38,14 @@ class Limits:
         if len(self._buckets) >= MOST_BUCKETS:
             self._buckets.clear()
         self._buckets[who] = (left - 1, now_s)
+
+    def has_room(self, who: str) -> bool:
+        """Take one where there is one."""
+        try:
+            self.take(who)
+        except RateLimitedError:
+            return False
+        return True
 
 
 class Places:

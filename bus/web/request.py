@@ -14,7 +14,6 @@ from bus.errors import (
     RequestTimeoutError,
     UnsupportedMediaTypeError,
 )
-from bus.web.runtime import runtime
 
 Query = TypeVar("Query", bound=msgspec.Struct)
 DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -37,13 +36,13 @@ def read_json(shape: Any) -> Any:
 
 def read_body() -> bytes:
     """Read the whole body, whether its length was announced or not."""
-    most = runtime().config.max_request_bytes
+    most = (request.max_content_length or 1) - 1
     try:
         body = request.get_data()
     except ClientDisconnected as error:
         raise RequestTimeoutError from error
     if len(body) > most:
-        raise BodyTooLargeError(f"a request has at most {most} bytes")
+        raise BodyTooLargeError(f"this request has at most {most} bytes")
     return body
 
 

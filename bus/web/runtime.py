@@ -32,6 +32,8 @@ class Runtime:
     clock: Clock
     ids: Ids
     limits: Limits
+    strangers: Limits
+    """Lines of the log, by address."""
     metrics: Metrics
     places: Places
     keeper: Keeper

@@ -14,6 +14,7 @@ SMALL = {
     "BUS_MAX_REQUEST_BYTES": "60000",
     "BUS_MAX_BATCH": "3",
     "BUS_MAX_RECIPIENTS": "2",
+    "BUS_MAX_TOGETHER": "5",
     "BUS_MAX_INBOX": "4",
     "BUS_MAX_STREAMS": "4",
     "BUS_MAX_STREAMS_EACH": "2",
@@ -82,6 +83,24 @@ def test_a_request_over_the_limit_is_not_read(small, tokens, chunked):
     given = iter([body[:50_000], body[50_000:]]) if chunked else body
     status, _, said = ask(small, tokens["ann"], "/api/send", given)
     assert (status, said["code"]) == (413, "body_too_large"), said
+    assert inbox(small, tokens["ben"]) == []
+
+
+def test_who_shows_no_token_fills_neither_memory_nor_log(small):
+    given = iter([b'{"code": "', b"x" * 20_000])
+    for body in (b"x" * 20_000, given):
+        status, _, said = ask(small, "", "/api/enrol", body)
+        assert (status, said["code"]) == (413, "body_too_large")
+    for number in range(150):
+        ask(small, "nobody", f"/nowhere/{number}", method="GET")
+    log = (small.data_dir / "bus.log").read_text()
+    assert 0 < log.count("status=404") < 100
+
+
+def test_a_batch_for_too_many_is_refused_before_it_costs_a_write(small, tokens):
+    batch = [{"to": ["ben", "cat"], "body": "x"}] * 3
+    status, _, said = ask(small, tokens["ann"], "/api/send", json.dumps(batch).encode())
+    assert (status, said["code"]) == (400, "batch_too_large")
     assert inbox(small, tokens["ben"]) == []
 
 
@@ -177,6 +196,7 @@ WRONG = {
     "infinite time": b'{"to": "ben", "body": "x", "ttl": 1e999}',
     "huge lease": b'{"handle": "m_1.1", "lease_s": ' + HUGE + b"}",
     "a time before all": b'{"to":"ben","body":"x","expires_at":"0001-01-01T00:00:00+23:59"}',
+    "a time after all": b'{"to":"ben","body":"x","deliver_at":"9999-12-31T23:59:59-23:59"}',
     "a time that is none": b'{"to":"ben","body":"x","deliver_at":"tomorrow"}',
     "NUL in a name": b'{"to": "be\\u0000n", "name": "a\\u0000b", "body": "x", "state": "\\u0000"}',
     "NUL for a name": b'{"to": "\\u0000", "body": "x"}',

@@ -9,7 +9,6 @@ import gevent
 import pytest
 
 from bus.clock import ManualClock
-from bus.config import Config
 from bus.directory import service as directory
 from bus.errors import InboxFullError, RateLimitedError, StorageBusyError, WriterShareError
 from bus.mail import service as mail
@@ -91,10 +90,9 @@ def test_what_the_bus_says_of_a_failure_reaches_a_full_inbox(house):
 
 
 @pytest.fixture
-def rate(tmp_path):
+def rate():
     clock = ManualClock()
-    config = Config(data_dir=tmp_path, rate_per_s=2, rate_burst=3)
-    return Limits(config, clock), clock
+    return Limits(clock, 2, 3), clock
 
 
 def use_up(limits, who):

@@ -59,7 +59,9 @@ class Program:
 
     def environment(self, agent: AgentSettings, item: Item) -> dict[str, str]:
         """Give the process what it needs to speak for itself, beyond the watcher's own."""
+        trusted = {"CURL_CA_BUNDLE": str(self._settings.ca_file)} if self._settings.ca_file else {}
         return {
+            **trusted,
             **environment(agent),
             "WAKEBUS_URL": self._settings.url,
             "WAKEBUS_AGENT": agent.name,

@@ -54,7 +54,8 @@ def node_token(bus, tmp_path):
 
 
 def online(bus):
-    return bus.call(bus.admin, "GET", "/api/nodes")[1]["nodes"][0]["online"]
+    status, answer = bus.call(bus.admin, "GET", "/api/nodes")
+    return status == 429 or answer["nodes"][0]["online"]  # asked too often is no answer
 
 
 def head(bus, token, path):
@@ -75,6 +76,7 @@ def test_a_look_by_head_takes_no_place_no_node_and_no_mail(bus, node_token):
         assert status == 200
 
 
+@pytest.mark.timeout(14)
 def test_a_node_is_offline_as_soon_as_its_watcher_is_gone(bus, node_token):
     admin = bus.admin
     with stream(bus, admin) as (_, hear):
@@ -82,10 +84,8 @@ def test_a_node_is_offline_as_soon_as_its_watcher_is_gone(bus, node_token):
         with stream(bus, node_token, "/api/stream?instance=i1") as (_, read):
             read_until(read, "hello")
             assert online(bus)
-        for _ in range(500):  # a request each, and never the 15 s of a heartbeat
-            if not online(bus):
-                break
-        assert not online(bus)
+        while online(bus):  # the test's own time limit is shorter than a heartbeat
+            pass
 
 
 def test_the_same_watcher_replaces_its_stream_and_another_is_refused(bus, node_token):

@@ -32,11 +32,6 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
 
-    @property
-    def runs(self) -> bool:
-        """Whether it still runs."""
-        return self.process.poll() is None
-
     def await_ready(self, is_ready: Callable[[], bool], within_s: float) -> None:
         """Wait until it is ready.
 

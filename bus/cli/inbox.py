@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.cli.calling import Caller, calls_bus
+from bus.cli.next_steps import invoked
 from bus.cli.output import harmless, local_time, paint, say, table
 from bus.cli.words import DURATION_S
 
@@ -102,11 +103,12 @@ def show_item(item: Mapping[str, Any]) -> None:
     for line in harmless(item["body"], lines=True).split("\n"):
         say(f"  | {line}".rstrip())
     if item.get("body_truncated"):
-        whole = f"bus inbox --id {harmless(item['id'])} --max-bytes {item['body_bytes']}"
+        which = f"--id {harmless(item['id'])} --max-bytes {item['body_bytes']}"
+        whole = f"{invoked('bus')} inbox {which}"
         say(f"  (cut; all {item['body_bytes']} bytes: {whole})")
     if item["from"] != THE_BUS:
-        say(f"  bus reply {harmless(item['handle'])} ANSWER")
-    say(f"  bus ack {harmless(item['handle'])}")
+        say(f"  {invoked('bus')} reply {harmless(item['handle'])} ANSWER")
+    say(f"  {invoked('bus')} ack {harmless(item['handle'])}")
     say()
 
 

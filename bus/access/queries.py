@@ -7,30 +7,44 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.store.schema import memberships, nodes, participants, tokens
+from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bus.store.statement import Row
+
 GOOD = tokens.c.revoked_ms.is_(None)
 
 
-def find_token(conn: sa.Connection, token_hash: str) -> sa.Row[Any] | None:
-    """Find a good token with its holder's name and kind."""
-    query = (
-        sa.select(
-            tokens,
-            participants.c.name.label("participant_name"),
-            participants.c.kind.label("participant_kind"),
-            nodes.c.name.label("node_name"),
-        )
-        .select_from(
-            tokens.outerjoin(participants, participants.c.id == tokens.c.participant_id).outerjoin(
-                nodes, nodes.c.id == tokens.c.node_id
-            )
-        )
-        .where(tokens.c.hash == token_hash, GOOD)
+COMPARTMENTS = (
+    sa.select(sa.func.aggregate_strings(memberships.c.compartment, " "))
+    .where(memberships.c.participant_id == participants.c.id)
+    .correlate(participants)
+    .scalar_subquery()
+    .label("compartments")
+)
+"""The compartments of a participant as words, or nothing; a name has no space in it."""
+FIND_TOKEN = Statement(
+    sa.select(
+        tokens,
+        participants.c.name.label("participant_name"),
+        participants.c.kind.label("participant_kind"),
+        nodes.c.name.label("node_name"),
+        COMPARTMENTS,
     )
-    return conn.execute(query).first()
+    .select_from(
+        tokens.outerjoin(participants, participants.c.id == tokens.c.participant_id).outerjoin(
+            nodes, nodes.c.id == tokens.c.node_id
+        )
+    )
+    .where(tokens.c.hash == bind("token_hash"), GOOD)
+)
+
+
+def find_token(conn: sa.Connection, token_hash: str) -> Row | None:
+    """Find a good token with its holder's name, kind and compartments."""
+    return FIND_TOKEN.first(conn, token_hash=token_hash)
 
 
 def participant_named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
@@ -108,11 +122,13 @@ def list_tokens(conn: sa.Connection) -> Sequence[Any]:
     return conn.execute(query).all()
 
 
+COMPARTMENTS_OF = Statement(
+    sa.select(memberships.c.compartment).where(memberships.c.participant_id == bind("whose"))
+)
+
+
 def compartments_of(conn: sa.Connection, participant_id: int) -> list[str]:
-    query = sa.select(memberships.c.compartment).where(
-        memberships.c.participant_id == participant_id
-    )
-    return list(conn.execute(query).scalars())
+    return [row.compartment for row in COMPARTMENTS_OF.rows(conn, whose=participant_id)]
 
 
 def set_compartments(conn: sa.Connection, participant_id: int, names: Iterable[str]) -> None:

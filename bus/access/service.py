@@ -56,7 +56,7 @@ def by_token(conn: sa.Connection, authorization: str) -> Principal:
         row.participant_name,
         row.id,
         participant_id=row.participant_id,
-        compartments=compartments_of(conn, row.participant_id),
+        compartments=frozenset((row.compartments or OPEN).split()),
         trust="person" if kind == "person" else "peer",
     )
 
@@ -174,7 +174,7 @@ def set_compartments(tx: Transaction, participant_id: int, names: Iterable[str])
 
 def list_tokens(conn: sa.Connection) -> list[dict[str, Any]]:
     """List tokens, good and revoked, without the tokens."""
-    return [dict(row._mapping) for row in queries.list_tokens(conn)]  # noqa: SLF001 - its public name
+    return [row._asdict() for row in queries.list_tokens(conn)]
 
 
 def list_compartments(conn: sa.Connection) -> dict[str, list[str]]:

@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.store.schema import enrolments, group_members, groups, nodes, participants
+from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bus.store.statement import Row
+
 THERE = participants.c.removed_ms.is_(None)
 
 
-def participant(conn: sa.Connection, participant_id: int) -> sa.Row[Any] | None:
-    return conn.execute(sa.select(participants).where(participants.c.id == participant_id)).first()
+WITH_ID = Statement(sa.select(participants).where(participants.c.id == bind("of")))
+NAMED = Statement(sa.select(participants).where(participants.c.name == bind("name"), THERE))
 
 
-def named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
-    return conn.execute(sa.select(participants).where(participants.c.name == name, THERE)).first()
+def participant(conn: sa.Connection, participant_id: int) -> Row | None:
+    return WITH_ID.first(conn, of=participant_id)
+
+
+def named(conn: sa.Connection, name: str) -> Row | None:
+    return NAMED.first(conn, name=name)
 
 
 def with_session_key(conn: sa.Connection, session_key: str) -> Sequence[sa.Row[Any]]:
@@ -79,8 +86,11 @@ def delete_group(conn: sa.Connection, group_id: int) -> None:
     conn.execute(groups.delete().where(groups.c.id == group_id))
 
 
-def node(conn: sa.Connection, node_id: int) -> sa.Row[Any] | None:
-    return conn.execute(sa.select(nodes).where(nodes.c.id == node_id)).first()
+NODE = Statement(sa.select(nodes).where(nodes.c.id == bind("of")))
+
+
+def node(conn: sa.Connection, node_id: int) -> Row | None:
+    return NODE.first(conn, of=node_id)
 
 
 def node_named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
 from bus.store.schema import deliveries, holds, messages
+from bus.store.statement import Statement, bind
+
+if TYPE_CHECKING:
+    from bus.store.statement import Row
+
+HOLD = Statement(
+    sa.select(holds.c.reason, holds.c.released_ms, holds.c.from_hops).where(
+        holds.c.thread == bind("thread")
+    )
+)
+PAIR = (bind("one"), bind("other"))
+COUNT_BETWEEN = Statement(
+    sa.select(sa.func.count())
+    .select_from(messages.join(deliveries, deliveries.c.message_id == messages.c.id))
+    .where(
+        messages.c.thread == bind("thread"),
+        messages.c.created_ms > bind("since_ms"),
+        messages.c.sender_id.in_(PAIR),
+        deliveries.c.recipient_id.in_(PAIR),
+    )
+)
 
 
 def set_hold(conn: sa.Connection, thread: str, reason: str, now_ms: int) -> None:
@@ -19,19 +42,16 @@ def release(conn: sa.Connection, thread: str, hops: int, now_ms: int) -> bool:
     return bool(done.rowcount)
 
 
-def release_of(conn: sa.Connection, thread: str) -> sa.Row[int, int] | None:
-    """Give when a thread was last let go, and how far it had come."""
-    query = sa.select(holds.c.released_ms, holds.c.from_hops)
-    return conn.execute(
-        query.where(holds.c.thread == thread, holds.c.released_ms.is_not(None))
-    ).first()
+def hold_of(conn: sa.Connection, thread: str) -> Row | None:
+    """Give why a thread is or was held, and when it was let go and how far it had come then."""
+    return HOLD.first(conn, thread=thread)
 
 
 def inherit(conn: sa.Connection, thread: str, new: str) -> None:
     """Let a new thread begin where the release of another left it."""
-    row = release_of(conn, thread)
-    if row is not None:
-        values = {"thread": new, "at_ms": row.released_ms, "reason": "", **row._mapping}  # noqa: SLF001 - its public name
+    row = hold_of(conn, thread)
+    if row is not None and row.released_ms is not None:
+        values = {**row._asdict(), "thread": new, "at_ms": row.released_ms, "reason": ""}
         conn.execute(holds.insert().values(values))
 
 
@@ -41,22 +61,7 @@ def forget(conn: sa.Connection) -> None:
     conn.execute(holds.delete().where(~there.exists()))
 
 
-def reason_of(conn: sa.Connection, thread: str) -> str:
-    """Give the reason for which a thread is held, or an empty text."""
-    query = sa.select(holds.c.reason).where(holds.c.thread == thread, holds.c.released_ms.is_(None))
-    return conn.execute(query).scalar() or ""
-
-
 def count_between(conn: sa.Connection, thread: str, pair: tuple[int, int], since_ms: int) -> int:
     """Count the messages between two in a thread since a time, both ways."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(messages.join(deliveries, deliveries.c.message_id == messages.c.id))
-        .where(
-            messages.c.thread == thread,
-            messages.c.created_ms > since_ms,
-            messages.c.sender_id.in_(pair),
-            deliveries.c.recipient_id.in_(pair),
-        )
-    )
-    return int(conn.execute(query).scalar_one())
+    one, other = pair
+    return int(COUNT_BETWEEN.scalar(conn, thread=thread, since_ms=since_ms, one=one, other=other))

@@ -8,18 +8,24 @@ from bus.guard import queries
 from bus.guard.rules import judge
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from bus.store.transaction import Transaction
 
 MINUTE_MS = 60_000
-is_held = queries.reason_of
+
+
+def is_held(conn: sa.Connection, thread: str) -> str:
+    """Give the reason for which a thread is held, or an empty text."""
+    hold = queries.hold_of(conn, thread)
+    return hold.reason if hold is not None and hold.released_ms is None else ""
 
 
 def check(tx: Transaction, thread: str, hops: int, pair: tuple[int, int]) -> str:
     """Give the reason why this thread is held, holding it now where a rule says so."""
-    held = is_held(tx.conn, thread)
-    if held:
-        return held
-    released = queries.release_of(tx.conn, thread)
+    released = queries.hold_of(tx.conn, thread)
+    if released is not None and released.released_ms is None:
+        return str(released.reason)
     since = max(tx.now_ms - MINUTE_MS, released.released_ms if released else 0)
     burst = queries.count_between(tx.conn, thread, pair, since) + 1
     fresh = hops - (released.from_hops if released else 0)

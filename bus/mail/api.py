@@ -138,7 +138,14 @@ def key_of(principal: Principal, route: str) -> service.Key | None:
     return service.Key(principal.id, route, text, fingerprint)
 
 
-@calls.add("POST", "/api/send", who=WRITERS, summary="Send one message or a list", body=SENT)
+@calls.add(
+    "POST",
+    "/api/send",
+    who=WRITERS,
+    summary="Send one message or a list",
+    body=SENT,
+    is_told=True,
+)
 def send(principal: Principal) -> tuple[dict[str, Any], int]:
     given = read_json(SENT)
     batch = isinstance(given, list)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bus.mail import queries
 from bus.mail.model import Item
 from bus.mail.moves import end, move
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 
@@ -63,7 +62,7 @@ def cut(body: str, max_bytes: int) -> str:
     return body.encode()[: max(max_bytes, 0)].decode(errors="ignore")
 
 
-def lease(tx: Transaction, row: sa.Row[Any], turn: str | None) -> sa.Row[Any] | None:
+def lease(tx: Transaction, row: Row, turn: str | None) -> Row | None:
     """Lease one item to its reader, or None where that was one attempt too many."""
     until = tx.now_ms + tx.config.lease_s * 1000
     if row.state == "read" and row.lease_until_ms > tx.now_ms and same_turn(row, turn):
@@ -71,7 +70,7 @@ def lease(tx: Transaction, row: sa.Row[Any], turn: str | None) -> sa.Row[Any] | 
         mine = row.lease_wake or turn
         changes = {"lease_until_ms": until, "due_ms": until, "lease_wake": mine}
         queries.update_delivery(tx.conn, row.id, changes)
-        return queries.one(tx.conn, row.id)
+        return row._replace(**changes)
     failed = row.failed_attempts + (row.state == "read")
     if failed >= tx.config.max_attempts:
         reason = f"read {row.attempt} times and never acked"
@@ -90,6 +89,6 @@ def lease(tx: Transaction, row: sa.Row[Any], turn: str | None) -> sa.Row[Any] | 
     )
 
 
-def same_turn(row: sa.Row[Any], turn: str | None) -> bool:
+def same_turn(row: Row, turn: str | None) -> bool:
     """Say whether an item was leased in the turn that now reads, as far as that is known."""
     return row.lease_wake is None or turn is None or row.lease_wake == turn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bus.guard import service as guard
 from bus.mail import queries
@@ -11,8 +11,7 @@ from bus.mail.notes import tell_delay
 from bus.mail.rules import is_scheduled, next_due
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 BATCH = 200
@@ -27,13 +26,13 @@ def do_due(tx: Transaction) -> int:
     return len(rows)
 
 
-def do_one(tx: Transaction, row: sa.Row[Any]) -> None:
+def do_one(tx: Transaction, row: Row) -> None:
     """Do the one thing that is due for a delivery; more than one are done one after another."""
     if row.state == "read":
         requeue(tx, row, "its lease ended without an ack", counted=True)
     elif row.expires_ms is not None and row.expires_ms <= tx.now_ms:
         end(tx, row, "expired", f"not read in time ({row.reason or row.state})")
-    elif is_scheduled(dict(row._mapping)):  # noqa: SLF001 - its public name
+    elif is_scheduled(row._asdict()):
         release_scheduled(tx, row)
     elif row.delayed_ms is None:
         queries.update_delivery(tx.conn, row.id, {"delayed_ms": tx.now_ms})
@@ -43,7 +42,7 @@ def do_one(tx: Transaction, row: sa.Row[Any]) -> None:
         set_due(tx, row)
 
 
-def release_scheduled(tx: Transaction, row: sa.Row[Any]) -> None:
+def release_scheduled(tx: Transaction, row: Row) -> None:
     """Deliver scheduled mail, unless its thread has been held since."""
     held = guard.is_held(tx.conn, row.thread)
     if held:
@@ -52,9 +51,9 @@ def release_scheduled(tx: Transaction, row: sa.Row[Any]) -> None:
         make_deliverable(tx, row)
 
 
-def set_due(tx: Transaction, row: sa.Row[Any]) -> None:
+def set_due(tx: Transaction, row: Row) -> None:
     """Write when to look at a delivery again."""
-    due = next_due(dict(row._mapping), tx.config.delayed_s)  # noqa: SLF001 - its public name
+    due = next_due(row._asdict(), tx.config.delayed_s)
     queries.update_delivery(tx.conn, row.id, {"due_ms": due})
 
 

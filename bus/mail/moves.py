@@ -5,26 +5,44 @@ Every move writes the state, its rung and the fact for the sender's stream in on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bus.clock import to_text
 from bus.mail import queries
-from bus.mail.model import ENDS, PRIORITIES
+from bus.mail.model import ENDS, PRIORITIES, SYSTEM
 from bus.mail.rules import next_due
 from bus.store.log import Concerns, append
-from bus.store.transaction import KEEPER
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from collections.abc import Mapping
 
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
-Row = Any
+
+@dataclass(frozen=True)
+class Copy:
+    """One recipient's copy of a message as it is made; named as a delivery's columns are."""
+
+    message_id: str
+    sender_id: int | None
+    from_name: str
+    recipient_id: int
+    to_name: str
+    type: str
+    priority: int
+    wakes: int
+    state: str
+    reason: str = ""
+    attempt: int = 0
+    wake_id: str | None = None
+    seen: int = 1
 
 
 def move(  # noqa: PLR0913 - a rung has that many facts
     tx: Transaction,
-    row: sa.Row[Any],
+    row: Row,
     state: str,
     reason: str = "",
     *,
@@ -32,40 +50,67 @@ def move(  # noqa: PLR0913 - a rung has that many facts
     turn_id: str | None = None,
     seen: bool = True,
     **changes: Any,
-) -> sa.Row[Any]:
+) -> Row:
     """Set a delivery's state with its reason; gives the delivery as it is now."""
     changes |= {"state": state, "reason": reason, "seen": int(seen)}
     if wake_id is not None:
         changes["wake_id"] = wake_id
     if state in ENDS:
         changes["ended_ms"] = tx.now_ms
-    changes["due_ms"] = next_due({**row._mapping, **changes}, tx.config.delayed_s)  # noqa: SLF001 - its public name
+    changes["due_ms"] = next_due({**row._asdict(), **changes}, tx.config.delayed_s)
     queries.update_delivery(tx.conn, row.id, changes)
-    now = queries.one(tx.conn, row.id)
-    write_rung(tx, now, turn_id)
+    now = row._replace(**changes)
+    queries.insert_rungs(tx.conn, [rung(tx, row.id, now, turn_id)])
     tell_sender(tx, now)
-    tx.look_again(KEEPER)
+    tx.remind(now.due_ms)
     return now
 
 
-def write_rung(tx: Transaction, row: sa.Row[Any], turn_id: str | None = None) -> None:
-    """Keep what is true of a delivery now as a rung of its ladder."""
-    queries.insert_rung(
+def create(tx: Transaction, copy: Copy, times: Mapping[str, int | None]) -> None:
+    """Write a new delivery: held, or queued at once; `times` are those of its message."""
+    is_queued = copy.state == "queued"
+    place = {
+        "seq": append_message(tx, copy) if is_queued else None,
+        "queued_ms": tx.now_ms if is_queued else None,
+    }
+    known = {"state": copy.state, "reason": copy.reason, "created_ms": tx.now_ms, **times, **place}
+    due = next_due({**known, "ended_ms": None, "delayed_ms": None}, tx.config.delayed_s)
+    delivery_id = queries.insert_delivery(
         tx.conn,
         {
-            "delivery_id": row.id,
-            "at_ms": tx.now_ms,
-            "state": row.state,
-            "attempt": row.attempt,
-            "reason": row.reason,
-            "wake_id": row.wake_id,
-            "turn_id": turn_id,
-            "seen": row.seen,
+            "message_id": copy.message_id,
+            "recipient_id": copy.recipient_id,
+            "state": copy.state,
+            "reason": copy.reason,
+            "priority": copy.priority,
+            "wakes": copy.wakes,
+            "due_ms": due,
+            **place,
         },
     )
+    accepted = rung(tx, delivery_id, copy) | {"state": "accepted", "reason": ""}
+    queries.insert_rungs(tx.conn, [accepted, rung(tx, delivery_id, copy)])
+    tell_sender(tx, copy)
+    tx.remind(due)
 
 
-def tell_sender(tx: Transaction, row: sa.Row[Any]) -> None:
+def rung(
+    tx: Transaction, delivery_id: int, row: Row | Copy, turn_id: str | None = None
+) -> dict[str, Any]:
+    """Give what is true of a delivery now as a rung of its ladder."""
+    return {
+        "delivery_id": delivery_id,
+        "at_ms": tx.now_ms,
+        "state": row.state,
+        "attempt": row.attempt,
+        "reason": row.reason,
+        "wake_id": row.wake_id,
+        "turn_id": turn_id,
+        "seen": row.seen,
+    }
+
+
+def tell_sender(tx: Transaction, row: Row | Copy) -> None:
     """Put a delivery's state on its sender's stream."""
     if row.sender_id is None:
         return
@@ -81,25 +126,26 @@ def tell_sender(tx: Transaction, row: sa.Row[Any]) -> None:
     append(tx, "state", data, Concerns(sender_id=row.sender_id))
 
 
-def make_deliverable(tx: Transaction, row: sa.Row[Any], reason: str = "") -> None:
-    """Queue a delivery for the first time: it gets its place in the log now, not before."""
+def append_message(tx: Transaction, row: Row | Copy) -> int:
+    """Give a delivery its place in the log: from now on its recipient can read it."""
     data = {
         "to_agent": row.to_name,
         "id": row.message_id,
-        "from": row.from_name or "wakebus",
+        "from": row.from_name or SYSTEM,
         "type": row.type,
         "priority": PRIORITIES[row.priority],
         "at": to_text(tx.now_ms),
     }
-    ends = Concerns(participant_id=row.recipient_id, sender_id=row.sender_id)
-    seq = append(tx, "message", data, ends)
-    move(tx, row, "queued", reason, seq=seq, queued_ms=tx.now_ms)
+    return append(tx, "message", data, Concerns(row.recipient_id, row.sender_id))
+
+
+def make_deliverable(tx: Transaction, row: Row, reason: str = "") -> None:
+    """Queue a delivery that was held: it gets its place in the log now, not before."""
+    move(tx, row, "queued", reason, seq=append_message(tx, row), queued_ms=tx.now_ms)
     tx.announce("mail_queued", participant_id=row.recipient_id)
 
 
-def requeue(
-    tx: Transaction, row: sa.Row[Any], reason: str, *, counted: bool, is_told: bool = True
-) -> str:
+def requeue(tx: Transaction, row: Row, reason: str, *, counted: bool, is_told: bool = True) -> str:
     """Put an item back that was not acked; a counted one may be dead. Gives its state.
 
     `is_told` has the wakes hear of it; they tell themselves where they put many back.
@@ -114,7 +160,7 @@ def requeue(
     return "queued"
 
 
-def end(tx: Transaction, row: sa.Row[Any], state: str, reason: str, **changes: Any) -> str:
+def end(tx: Transaction, row: Row, state: str, reason: str, **changes: Any) -> str:
     """End a delivery without an ack, and tell its sender by a message that wakes."""
     ended = move(tx, row, state, reason, lease_until_ms=None, **changes)
     tx.record(

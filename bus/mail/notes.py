@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
 from bus.mail import queries
@@ -12,12 +12,11 @@ from bus.mail.rules import quote
 from bus.mail.sending import Context, deliver, write_message
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 
-def tell_failure(tx: Transaction, row: sa.Row[Any]) -> None:
+def tell_failure(tx: Transaction, row: Row) -> None:
     """Tell a sender that its message ended without an ack, and wake it."""
     body = (
         f"Your message {row.message_id} ({row.type}) to {row.to_name} is {row.state}. The reason"
@@ -26,14 +25,14 @@ def tell_failure(tx: Transaction, row: sa.Row[Any]) -> None:
     write(tx, row, "FAILURE", body, wake=True)
 
 
-def where(tx: Transaction, row: sa.Row[Any]) -> str:
+def where(tx: Transaction, row: Row) -> str:
     """Write how a message's sender asks what became of it."""
     if row.sender_id is None or directory.get(tx.conn, row.sender_id).kind == "person":
         return f"bus trace {row.message_id}"
     return f"GET /api/messages/{row.message_id}"
 
 
-def tell_delay(tx: Transaction, row: sa.Row[Any]) -> None:
+def tell_delay(tx: Transaction, row: Row) -> None:
     """Tell a sender that its message still waits, without waking it."""
     minutes = (tx.now_ms - (row.queued_ms or row.created_ms)) // 60_000
     when = "when a person lets its thread go" if row.state == "held" else "as soon as it can be"
@@ -45,7 +44,7 @@ def tell_delay(tx: Transaction, row: sa.Row[Any]) -> None:
     write(tx, row, "DELAYED", body, wake=False)
 
 
-def write(tx: Transaction, row: sa.Row[Any], kind: str, body: str, *, wake: bool) -> None:
+def write(tx: Transaction, row: Row, kind: str, body: str, *, wake: bool) -> None:
     """Write to the sender of a delivery; what the bus itself wrote has no sender to tell."""
     if row.sender_id is None:
         return
@@ -67,8 +66,9 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
     recipient = directory.get(tx.conn, participant_id)
     if recipient.removed:
         return
-    message_id = write_message(tx, draft, context, sender_id=None, trust="system")
-    deliver(tx, message_id, draft, recipient, "")
+    sent = write_message(tx, draft, context, sender_id=None, trust="system")
+    deliver(tx, sent, recipient, "")
+    tx.announce("mail_queued", participant_id=recipient.id)
 
 
 def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]) -> None:
@@ -87,6 +87,6 @@ def on_removed(tx: Transaction, participant_id: int) -> None:
         end(tx, row, "dead", f"{row.to_name} was removed from the bus")
 
 
-def on_failed(tx: Transaction, row: sa.Row[Any]) -> None:
+def on_failed(tx: Transaction, row: Row) -> None:
     """Hear that a delivery ended without an ack."""
     tell_failure(tx, queries.one(tx.conn, row.id))

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.mail.model import READABLE, WAITING
+from bus.mail.model import WAITING
 from bus.store.schema import deliveries, idempotency, ladder, messages, participants
+from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bus.store.statement import Row
 
 sender = participants.alias("sender")
 recipient = participants.alias("recipient")
@@ -29,39 +32,56 @@ FULL = sa.select(
 """A delivery with its message and both names: the row that the whole room works on."""
 
 
-def insert_message(conn: sa.Connection, values: dict[str, Any]) -> None:
-    conn.execute(messages.insert(), values)
+INSERT_MESSAGE = insert(messages)
+INSERT_DELIVERY = insert(
+    deliveries,
+    *("message_id", "recipient_id", "state", "reason", "priority"),
+    *("seq", "wakes", "due_ms", "queued_ms"),
+    returning="id",
+)
+INSERT_RUNG = insert(ladder)
+UPDATE_DELIVERY = Update(deliveries, "id")
 
 
-def insert_delivery(conn: sa.Connection, values: dict[str, Any]) -> int:
-    return int(
-        conn.execute(deliveries.insert().values(values).returning(deliveries.c.id)).scalar_one()
+def insert_message(conn: sa.Connection, values: Mapping[str, Any]) -> None:
+    INSERT_MESSAGE.run(conn, values)
+
+
+def insert_delivery(conn: sa.Connection, values: Mapping[str, Any]) -> int:
+    return int(INSERT_DELIVERY.scalar(conn, **values))
+
+
+def update_delivery(conn: sa.Connection, delivery_id: int, values: Mapping[str, Any]) -> None:
+    UPDATE_DELIVERY.run(conn, delivery_id, values)
+
+
+def insert_rungs(conn: sa.Connection, rungs: Iterable[Mapping[str, Any]]) -> None:
+    INSERT_RUNG.run_each(conn, rungs)
+
+
+ONE = Statement(FULL.where(deliveries.c.id == bind("delivery_id")))
+OF_MESSAGE = Statement(FULL.where(messages.c.id == bind("message_id")).order_by(deliveries.c.id))
+OF_RECIPIENT = Statement(
+    FULL.where(
+        deliveries.c.message_id == bind("message_id"),
+        deliveries.c.recipient_id == bind("recipient_id"),
     )
+)
 
 
-def update_delivery(conn: sa.Connection, delivery_id: int, values: dict[str, Any]) -> None:
-    conn.execute(deliveries.update().where(deliveries.c.id == delivery_id), values)
+def one(conn: sa.Connection, delivery_id: int) -> Row:
+    return ONE.rows(conn, delivery_id=delivery_id)[0]
 
 
-def insert_rung(conn: sa.Connection, values: dict[str, Any]) -> None:
-    conn.execute(ladder.insert(), values)
+def of_recipient(conn: sa.Connection, message_id: str, recipient_id: int) -> Row | None:
+    return OF_RECIPIENT.first(conn, message_id=message_id, recipient_id=recipient_id)
 
 
-def one(conn: sa.Connection, delivery_id: int) -> sa.Row[Any]:
-    return conn.execute(FULL.where(deliveries.c.id == delivery_id)).one()
+def of_message(conn: sa.Connection, message_id: str) -> Sequence[Row]:
+    return OF_MESSAGE.rows(conn, message_id=message_id)
 
 
-def of_recipient(conn: sa.Connection, message_id: str, recipient_id: int) -> sa.Row[Any] | None:
-    return conn.execute(
-        FULL.where(deliveries.c.message_id == message_id, deliveries.c.recipient_id == recipient_id)
-    ).first()
-
-
-def of_message(conn: sa.Connection, message_id: str) -> Sequence[Any]:
-    return conn.execute(FULL.where(messages.c.id == message_id).order_by(deliveries.c.id)).all()
-
-
-def _open_of(recipient_id: int, states: Sequence[str]) -> sa.ColumnElement[bool]:
+def _open_of(recipient_id: Any, states: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.and_(
         deliveries.c.recipient_id == recipient_id,
         deliveries.c.ended_ms.is_(None),
@@ -69,27 +89,55 @@ def _open_of(recipient_id: int, states: Sequence[str]) -> sa.ColumnElement[bool]
     )
 
 
+MINE = bind("recipient_id")
+IN_INBOX = sa.and_(
+    deliveries.c.recipient_id == MINE,
+    deliveries.c.ended_ms.is_(None),
+    deliveries.c.seq.is_not(None),
+)
+"""What an inbox holds: a delivery has its place in the log from when it can be read."""
+TO_WAKE = sa.and_(_open_of(MINE, WAITING), deliveries.c.wakes == 1)
+READ_NEXT = FULL.where(IN_INBOX).order_by(deliveries.c.priority, deliveries.c.seq)
+READ_INBOX = Statement(READ_NEXT.limit(bind("most")))
+READ_ONE = Statement(
+    FULL.where(IN_INBOX, deliveries.c.message_id == bind("only")).limit(bind("most"))
+)
+COUNT_INBOX = Statement(sa.select(sa.func.count()).where(IN_INBOX))
+COUNT_ONE = Statement(
+    sa.select(sa.func.count()).where(IN_INBOX, deliveries.c.message_id == bind("only"))
+)
+WAITING_OF = Statement(FULL.where(TO_WAKE).order_by(deliveries.c.priority, deliveries.c.seq))
+COUNT_WAITING = Statement(
+    sa.select(sa.func.count(), sa.func.count().filter(deliveries.c.priority == 0)).where(TO_WAKE)
+)
+READ: sa.ColumnElement[str] = sa.literal_column("'read'")
+"""Written out: a bound value would keep SQLite from the index of leased deliveries."""
+LEASED = Statement(
+    FULL.where(deliveries.c.recipient_id == MINE, deliveries.c.state == READ).order_by(
+        deliveries.c.id
+    )
+)
+
+
 def readable(
     conn: sa.Connection, recipient_id: int, limit: int, only: str | None = None
-) -> Sequence[Any]:
+) -> Sequence[Row]:
     """Read what an inbox shows: urgent first, then oldest."""
-    query = FULL.where(_open_of(recipient_id, READABLE))
     if only:
-        query = query.where(deliveries.c.message_id == only)
-    return conn.execute(query.order_by(deliveries.c.priority, deliveries.c.seq).limit(limit)).all()
+        return READ_ONE.rows(conn, recipient_id=recipient_id, only=only, most=limit)
+    return READ_INBOX.rows(conn, recipient_id=recipient_id, most=limit)
 
 
 def count_readable(conn: sa.Connection, recipient_id: int, only: str | None = None) -> int:
-    query = sa.select(sa.func.count()).where(_open_of(recipient_id, READABLE))
+    """Count what an inbox holds, or whether it holds one message."""
     if only:
-        query = query.where(deliveries.c.message_id == only)
-    return int(conn.execute(query).scalar_one())
+        return int(COUNT_ONE.scalar(conn, recipient_id=recipient_id, only=only))
+    return int(COUNT_INBOX.scalar(conn, recipient_id=recipient_id))
 
 
-def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
+def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     """Read what a wake would be for: deliverable, not read, and meant to wake."""
-    query = FULL.where(_open_of(recipient_id, WAITING), deliveries.c.wakes == 1)
-    return conn.execute(query.order_by(deliveries.c.priority, deliveries.c.seq)).all()
+    return WAITING_OF.rows(conn, recipient_id=recipient_id)
 
 
 def set_reason(conn: sa.Connection, recipient_id: int, reason: str) -> None:
@@ -102,28 +150,24 @@ def set_reason(conn: sa.Connection, recipient_id: int, reason: str) -> None:
 
 def count_waiting(conn: sa.Connection, recipient_id: int) -> tuple[int, int]:
     """Count what a wake would be for: all, and the urgent."""
-    urgent = sa.func.count().filter(deliveries.c.priority == 0)
-    query = sa.select(sa.func.count(), urgent).where(
-        _open_of(recipient_id, WAITING), deliveries.c.wakes == 1
-    )
-    row = conn.execute(query).one()
+    row = COUNT_WAITING.rows(conn, recipient_id=recipient_id)[0]
     return int(row[0]), int(row[1])
 
 
-def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
-    return conn.execute(FULL.where(_open_of(recipient_id, ("read",)))).all()
+def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
+    return LEASED.rows(conn, recipient_id=recipient_id)
 
 
-def open_of(conn: sa.Connection, recipient_id: int) -> Sequence[Any]:
+OPEN_OF = Statement(
+    FULL.where(deliveries.c.recipient_id == MINE, deliveries.c.ended_ms.is_(None)).order_by(
+        deliveries.c.id
+    )
+)
+
+
+def open_of(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     """Read all of a recipient's deliveries that have not ended, held ones too."""
-    here = sa.and_(deliveries.c.recipient_id == recipient_id, deliveries.c.ended_ms.is_(None))
-    return conn.execute(FULL.where(here).order_by(deliveries.c.id)).all()
-
-
-def count_open(conn: sa.Connection, recipient_id: int) -> int:
-    """Count what fills an inbox: what its owner can read, and so can settle."""
-    query = sa.select(sa.func.count()).where(_open_of(recipient_id, READABLE))
-    return int(conn.execute(query).scalar_one())
+    return OPEN_OF.rows(conn, recipient_id=recipient_id)
 
 
 def count_held(conn: sa.Connection, sender_id: int) -> int:
@@ -136,22 +180,35 @@ def count_held(conn: sa.Connection, sender_id: int) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[Any]:
-    query = FULL.where(deliveries.c.due_ms <= now_ms).order_by(deliveries.c.due_ms)
-    return conn.execute(query.limit(limit)).all()
+DUE = Statement(
+    FULL.where(deliveries.c.due_ms <= bind("now_ms"))
+    .order_by(deliveries.c.due_ms)
+    .limit(bind("most"))
+)
+FIRST_DUE = Statement(
+    sa.select(sa.func.min(deliveries.c.due_ms)).where(deliveries.c.due_ms.is_not(None))
+)
+
+
+def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[Row]:
+    return DUE.rows(conn, now_ms=now_ms, most=limit)
 
 
 def first_due(conn: sa.Connection) -> int | None:
-    query = sa.select(sa.func.min(deliveries.c.due_ms)).where(deliveries.c.due_ms.is_not(None))
-    return conn.execute(query).scalar()
+    at_ms: int | None = FIRST_DUE.scalar(conn)
+    return at_ms
 
 
-def held_in(conn: sa.Connection, thread: str) -> Sequence[Any]:
-    return conn.execute(FULL.where(messages.c.thread == thread, deliveries.c.state == "held")).all()
+IN_THREAD = FULL.where(messages.c.thread == bind("thread"))
+OF_THREAD, HELD_IN = Statement(IN_THREAD), Statement(IN_THREAD.where(deliveries.c.state == "held"))
 
 
-def of_thread(conn: sa.Connection, thread: str) -> Sequence[Any]:
-    return conn.execute(FULL.where(messages.c.thread == thread)).all()
+def held_in(conn: sa.Connection, thread: str) -> Sequence[Row]:
+    return HELD_IN.rows(conn, thread=thread)
+
+
+def of_thread(conn: sa.Connection, thread: str) -> Sequence[Row]:
+    return OF_THREAD.rows(conn, thread=thread)
 
 
 def most_hops(conn: sa.Connection, thread: str) -> int:
@@ -169,8 +226,12 @@ def message(conn: sa.Connection, message_id: str) -> sa.Row[Any] | None:
     return conn.execute(sa.select(messages).where(messages.c.id == message_id)).first()
 
 
+BY_REPLY_KEY = Statement(sa.select(messages.c.id).where(messages.c.reply_key == bind("key")))
+
+
 def by_reply_key(conn: sa.Connection, key: str) -> str | None:
-    return conn.execute(sa.select(messages.c.id).where(messages.c.reply_key == key)).scalar()
+    message_id: str | None = BY_REPLY_KEY.scalar(conn, key=key)
+    return message_id
 
 
 def replies_to(conn: sa.Connection, message_id: str) -> Sequence[Any]:
@@ -181,23 +242,36 @@ def replies_to(conn: sa.Connection, message_id: str) -> Sequence[Any]:
     ).all()
 
 
-def between(conn: sa.Connection, me: int, other: int, limit: int) -> Sequence[Any]:
-    """Read the last deliveries between two, either way, newest first."""
-    pair = sa.or_(
-        sa.and_(messages.c.sender_id == me, deliveries.c.recipient_id == other),
-        sa.and_(
-            messages.c.sender_id == other,
-            deliveries.c.recipient_id == me,
-            deliveries.c.seq.is_not(None),
-        ),
+def _from_to(sender: str, recipient: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        messages.c.sender_id == bind(sender), deliveries.c.recipient_id == bind(recipient)
     )
-    return conn.execute(FULL.where(pair).order_by(deliveries.c.id.desc()).limit(limit)).all()
+
+
+BETWEEN = Statement(
+    FULL.where(
+        sa.or_(
+            _from_to("me", "other"),
+            sa.and_(_from_to("other", "me"), deliveries.c.seq.is_not(None)),
+        )
+    )
+    .order_by(deliveries.c.id.desc())
+    .limit(bind("most"))
+)
+
+
+def between(conn: sa.Connection, me: int, other: int, limit: int) -> Sequence[Row]:
+    """Read the last deliveries between two, either way, newest first."""
+    return BETWEEN.rows(conn, me=me, other=other, most=limit)
+
+
+UPDATE_READER = Update(participants, "id")
 
 
 def touch_reader(conn: sa.Connection, participant_id: int, now_ms: int, *, has_new: bool) -> None:
     """Note that somebody read; one that took something new can be reached again."""
     values = {"last_read_ms": now_ms} | ({"wake_failures": 0} if has_new else {})
-    conn.execute(participants.update().where(participants.c.id == participant_id).values(values))
+    UPDATE_READER.run(conn, participant_id, values)
 
 
 def spare_leases(conn: sa.Connection, until_ms: int) -> None:
@@ -207,18 +281,22 @@ def spare_leases(conn: sa.Connection, until_ms: int) -> None:
     conn.execute(deliveries.update().where(short).values(values))
 
 
-def find_key(conn: sa.Connection, principal: str, route: str, key: str) -> sa.Row[Any] | None:
-    return conn.execute(
-        sa.select(idempotency).where(
-            idempotency.c.principal == principal,
-            idempotency.c.route == route,
-            idempotency.c.key == key,
-        )
-    ).first()
+FIND_KEY = Statement(
+    sa.select(idempotency).where(
+        idempotency.c.principal == bind("principal"),
+        idempotency.c.route == bind("route"),
+        idempotency.c.key == bind("key"),
+    )
+)
+KEEP_KEY = insert(idempotency)
 
 
-def keep_key(conn: sa.Connection, values: dict[str, Any]) -> None:
-    conn.execute(idempotency.insert(), {**values, "answer": json.dumps(values["answer"])})
+def find_key(conn: sa.Connection, principal: str, route: str, key: str) -> Row | None:
+    return FIND_KEY.first(conn, principal=principal, route=route, key=key)
+
+
+def keep_key(conn: sa.Connection, values: Mapping[str, Any]) -> None:
+    KEEP_KEY.run(conn, {**values, "answer": json.dumps(values["answer"])})
 
 
 def forget_keys(conn: sa.Connection, before_ms: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bus.clock import to_text
@@ -21,14 +21,14 @@ from bus.errors import (
 )
 from bus.guard import service as guard
 from bus.mail import queries
-from bus.mail.moves import make_deliverable, move, tell_sender, write_rung
+from bus.mail.moves import Copy, create, make_deliverable, move
 from bus.mail.tracing import sees_thread
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.access.model import Principal
-    from bus.directory.model import Participant
+    from bus.directory.model import Participant, Recipients
     from bus.mail.model import Draft
     from bus.store.transaction import Transaction
 
@@ -43,6 +43,46 @@ class Key:
     request_hash: str
 
 
+@dataclass
+class Request:
+    """One request to send: who asks, and what has been looked up for its messages so far."""
+
+    tx: Transaction
+    principal: Principal
+    resolved: dict[str, Recipients] = field(default_factory=dict)
+    room: dict[int, int] = field(default_factory=dict)
+    queued: dict[int, None] = field(default_factory=dict)
+    """Whom a wake must be asked for, in their order."""
+
+    def resolve(self, address: str) -> Recipients:
+        """Find who an address stands for, once."""
+        found = self.resolved.get(address)
+        if found is None:
+            found = self.resolved[address] = directory.resolve(
+                self.tx.conn, self.principal, address
+            )
+        return found
+
+    def check_room(self, recipient: Participant) -> None:
+        """Refuse what would not fit into an inbox."""
+        there = self.room.get(recipient.id)
+        if there is None:
+            there = queries.count_readable(self.tx.conn, recipient.id)
+        check_room(self.tx, recipient, there)
+        self.room[recipient.id] = there
+
+    def note(self, recipient: Participant, state: str) -> None:
+        """Keep that a recipient has one more."""
+        if state == "queued":
+            self.room[recipient.id] = self.room.get(recipient.id, 0) + 1
+            self.queued[recipient.id] = None
+
+    def ask_for_wakes(self) -> None:
+        """Have those who got mail be woken, once each."""
+        for participant_id in self.queued:
+            self.tx.announce("mail_queued", participant_id=participant_id)
+
+
 @dataclass(frozen=True)
 class Context:
     """What a message inherits: its thread, how far that has come, and by whom."""
@@ -50,6 +90,18 @@ class Context:
     thread: str
     hops: int
     path: tuple[str, ...]
+    is_new: bool = False
+    """The thread begins here and shares nothing with another: no guard can hold it."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that was written; its copies follow."""
+
+    id: str
+    draft: Draft
+    sender_id: int | None
+    sender: str
 
 
 def hash_request(text: bytes) -> str:
@@ -65,13 +117,15 @@ def send(
     if kept is not None:
         return kept
     sent: list[dict[str, Any]] = []
+    request = Request(tx, principal)
     for draft in drafts:
-        sent.append(send_one(tx, principal, draft))
+        sent.append(send_one(request, draft))
         together = sum(len(one["deliveries"]) for one in sent)
         if together > tx.config.max_together:
             raise BatchTooLargeError(
                 f"more than {tx.config.max_together} deliveries in one request; send several"
             )
+    request.ask_for_wakes()
     answer: dict[str, Any] = {"status": "accepted", "deduplicated": False}
     answer |= {"messages": sent} if batch else sent[0]
     if key:
@@ -93,27 +147,35 @@ def replay(conn: sa.Connection, key: Key | None) -> dict[str, Any] | None:
     return {**json.loads(kept.answer), "deduplicated": True}
 
 
-def send_one(tx: Transaction, principal: Principal, draft: Draft) -> dict[str, Any]:
+def send_one(request: Request, draft: Draft) -> dict[str, Any]:
     """Accept one message for all its recipients."""
-    recipients, unreachable = find_recipients(tx, principal, draft)
+    tx, principal = request.tx, request.principal
+    recipients, unreachable = find_recipients(request, draft)
     context = find_context(tx, principal, draft, recipients)
-    message_id = write_message(
+    sent = write_message(
         tx, draft, context, sender_id=principal.participant_id, trust=principal.trust
     )
-    release_by_person(tx, principal, context.thread)
+    if not context.is_new:
+        release_by_person(tx, principal, context.thread)
     deliveries = []
     for recipient in recipients:
-        pair = (principal.participant_id or 0, recipient.id)
-        held = guard.check(tx, context.thread, context.hops, pair)
-        deliveries.append(deliver(tx, message_id, draft, recipient, held))
+        held = hold_of(tx, context, (principal.participant_id or 0, recipient.id))
+        delivered = deliver(tx, sent, recipient, held)
+        request.note(recipient, delivered["state"])
+        deliveries.append(delivered)
     if any(one["state"] == "held" for one in deliveries):
         check_share(tx, principal)
-    answer = {"id": message_id, "thread": context.thread, "deliveries": deliveries}
+    answer = {"id": sent.id, "thread": context.thread, "deliveries": deliveries}
     return answer | ({"unreachable": unreachable} if unreachable else {})
 
 
+def hold_of(tx: Transaction, context: Context, pair: tuple[int, int]) -> str:
+    """Give why a thread is held. One that begins now is not, and nobody was there to talk to."""
+    return "" if context.is_new else guard.check(tx, context.thread, context.hops, pair)
+
+
 def find_recipients(
-    tx: Transaction, principal: Principal, draft: Draft
+    request: Request, draft: Draft
 ) -> tuple[list[Participant], list[dict[str, str]]]:
     """Look every address up: a list is all or nothing, a group tells who cannot be reached."""
     found: dict[int, Participant] = {}
@@ -121,13 +183,13 @@ def find_recipients(
     wrong: list[BusError] = []
     for address in draft.to:
         try:
-            resolved = directory.resolve(tx.conn, principal, address)
+            resolved = request.resolve(address)
         except UnknownRecipientError as error:
             wrong.append(error)
             continue
         for member in resolved.participants:
             try:
-                check_recipient(tx, member, draft)
+                check_recipient(request, member, draft)
             except BusError as error:
                 if resolved.kind != "group":
                     wrong.append(error)
@@ -145,21 +207,20 @@ def find_recipients(
         )
     if not found:
         raise UnknownRecipientError("nobody in this group can be reached", unreachable=unreachable)
-    if len(found) > tx.config.max_recipients:
-        raise TooManyRecipientsError(
-            f"this group is {len(found)} recipients; at most {tx.config.max_recipients}"
-        )
+    most = request.tx.config.max_recipients
+    if len(found) > most:
+        raise TooManyRecipientsError(f"this group is {len(found)} recipients; at most {most}")
     return list(found.values()), unreachable
 
 
-def check_recipient(tx: Transaction, recipient: Participant, draft: Draft) -> None:
+def check_recipient(request: Request, recipient: Participant, draft: Draft) -> None:
     """Refuse a type that the recipient does not take, and a full inbox."""
-    takes = recipient.accepts
+    takes, tx = recipient.accepts, request.tx
     if takes is not None and draft.type not in takes and not is_answer(tx, draft, recipient):
         raise TypeNotTakenError(
             f"{recipient.name} does not take {draft.type}; it takes {', '.join(takes)}"
         )
-    check_room(tx, recipient)
+    request.check_room(recipient)
 
 
 def is_answer(tx: Transaction, draft: Draft, recipient: Participant) -> bool:
@@ -168,9 +229,9 @@ def is_answer(tx: Transaction, draft: Draft, recipient: Participant) -> bool:
     return any(row.sender_id == recipient.id for row in rows)
 
 
-def check_room(tx: Transaction, recipient: Participant) -> None:
-    """Refuse what would not fit into an inbox."""
-    if queries.count_open(tx.conn, recipient.id) >= tx.config.max_inbox:
+def check_room(tx: Transaction, recipient: Participant, there: int) -> None:
+    """Refuse what would not fit into an inbox that holds so much."""
+    if there >= tx.config.max_inbox:
         raise InboxFullError(
             f"{recipient.name} has {tx.config.max_inbox} open messages; nothing was taken",
             retry_after_s=60,
@@ -205,7 +266,7 @@ def find_context(
         # Mail from the one now written to is the likeliest parent; else the longest chain counts.
         parent = max(leased, key=lambda row: (row.sender_id in to, row.hops), default=None)
     if parent is None:
-        return Context(tx.ids.new("t", tx.now_ms), 0, (principal.name,))
+        return Context(tx.ids.new("t", tx.now_ms), 0, (principal.name,), is_new=True)
     path = (*json.loads(parent.path), principal.name)[-64:]
     if not draft.in_reply_to and parent.sender_id not in to:
         # A word to a third one: the chain goes on, in a thread that its reader may know.
@@ -244,8 +305,8 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
     sender_id: int | None,
     trust: str,
     reply_key: str | None = None,
-) -> str:
-    """Store a message itself; gives its id."""
+) -> Sent:
+    """Store a message itself."""
     message_id = tx.ids.new("m", tx.now_ms)
     queries.insert_message(
         tx.conn,
@@ -280,30 +341,26 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
         bytes=len(draft.body.encode()),
         answers=draft.in_reply_to or "",
     )
-    return message_id
+    return Sent(message_id, draft, sender_id, context.path[-1])
 
 
-def deliver(
-    tx: Transaction, message_id: str, draft: Draft, recipient: Participant, held: str
-) -> dict[str, str]:
+def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> dict[str, str]:
     """Make one recipient's copy: held with its reason, or deliverable at once."""
-    delivery_id = queries.insert_delivery(
-        tx.conn,
-        {
-            "message_id": message_id,
-            "recipient_id": recipient.id,
-            "state": "accepted",
-            "priority": draft.priority,
-            "wakes": int(draft.wake and recipient.kind == "named"),
-        },
-    )
-    row = queries.one(tx.conn, delivery_id)
-    write_rung(tx, row)
-    tell_sender(tx, row)
+    draft = sent.draft
     if not held and draft.deliver_ms is not None and draft.deliver_ms > tx.now_ms:
         held = f"scheduled for {to_text(draft.deliver_ms)}"
-    if held:
-        move(tx, row, "held", held)
-        return {"to": recipient.name, "state": "held", "reason": held}
-    make_deliverable(tx, row)
-    return {"to": recipient.name, "state": "queued"}
+    copy = Copy(
+        message_id=sent.id,
+        sender_id=sent.sender_id,
+        from_name=sent.sender,
+        recipient_id=recipient.id,
+        to_name=recipient.name,
+        type=draft.type,
+        priority=draft.priority,
+        wakes=int(draft.wake and recipient.kind == "named"),
+        state="held" if held else "queued",
+        reason=held,
+    )
+    create(tx, copy, {"deliver_ms": draft.deliver_ms, "expires_ms": draft.expires_ms})
+    shown = {"to": recipient.name, "state": copy.state}
+    return shown | ({"reason": held} if held else {})

@@ -9,26 +9,30 @@ from typing import TYPE_CHECKING, Any
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import EndedError, FencedError, NoReplyAddressError, UnknownHandleError
-from bus.guard import service as guard
 from bus.mail import queries
 from bus.mail.moves import end, move, requeue
 from bus.mail.rules import read_handle
-from bus.mail.sending import Context, check_room, deliver, find_context, write_message
-from bus.store.transaction import KEEPER
+from bus.mail.sending import (
+    Context,
+    check_room,
+    deliver,
+    find_context,
+    hold_of,
+    write_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import sqlalchemy as sa
-
     from bus.access.model import Principal
     from bus.mail.model import Draft, Handle
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 Result = dict[str, Any]
 
 
-def judge(row: sa.Row[Any], handle: Handle) -> str:
+def judge(row: Row, handle: Handle) -> str:
     """Say what a handle is worth: `good`, `already`, `fenced` or `ended`."""
     if row.state == "acked":
         return "already"
@@ -41,7 +45,7 @@ def each(
     tx: Transaction,
     principal: Principal,
     handles: list[str],
-    do: Callable[[sa.Row[Any]], Result],
+    do: Callable[[Row], Result],
 ) -> list[Result]:
     """Do something with each good handle; the others say what became of them."""
     results = []
@@ -66,7 +70,7 @@ def ack(tx: Transaction, principal: Principal, handles: list[str]) -> list[Resul
     return each(tx, principal, handles, lambda row: ack_row(tx, row))
 
 
-def ack_row(tx: Transaction, row: sa.Row[Any]) -> Result:
+def ack_row(tx: Transaction, row: Row) -> Result:
     """Ack one delivery."""
     move(tx, row, "acked", lease_until_ms=None)
     tx.announce("mail_settled", participant_id=row.recipient_id)
@@ -78,7 +82,7 @@ def release(
 ) -> list[Result]:
     """Give items back: `silent` undoes the attempt, `fail` counts it, `fatal` ends them dead."""
 
-    def do(row: sa.Row[Any]) -> Result:
+    def do(row: Row) -> Result:
         if row.state != "read":
             return {"result": "already", "state": row.state}
         if mode == "fatal":
@@ -92,12 +96,12 @@ def release(
 def extend(tx: Transaction, principal: Principal, handles: list[str], lease_s: int) -> list[Result]:
     """Lengthen leases: from now, by `lease_s` seconds."""
 
-    def do(row: sa.Row[Any]) -> Result:
+    def do(row: Row) -> Result:
         if row.state != "read":
             return {"result": "fenced", "state": row.state}
         until = tx.now_ms + lease_s * 1000
         queries.update_delivery(tx.conn, row.id, {"lease_until_ms": until, "due_ms": until})
-        tx.look_again(KEEPER)
+        tx.remind(until)
         tx.announce("mail_extended", participant_id=row.recipient_id)
         return {"result": "extended", "lease_until": to_text(until)}
 
@@ -135,7 +139,7 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
     return answer
 
 
-def check_ack(row: sa.Row[Any], handle: Handle) -> None:
+def check_ack(row: Row, handle: Handle) -> None:
     """Refuse a reply whose ack could not count, so that nothing of it happens."""
     worth = judge(row, handle)
     if worth == "fenced":
@@ -152,9 +156,7 @@ def can_reach(tx: Transaction, principal: Principal, participant_id: int) -> boo
     return not sender.removed and directory.sees(principal, sender)
 
 
-def send_reply(
-    tx: Transaction, principal: Principal, row: sa.Row[Any], draft: Draft
-) -> dict[str, Any]:
+def send_reply(tx: Transaction, principal: Principal, row: Row, draft: Draft) -> dict[str, Any]:
     """Write the reply and deliver it to the sender."""
     body_hash = hashlib.sha256(draft.body.encode()).hexdigest()
     key = f"{row.message_id} {principal.participant_id} {body_hash}"
@@ -166,10 +168,10 @@ def send_reply(
     sender = directory.get(tx.conn, row.sender_id)
     if row.replied_ms is not None:
         # The first answer to what it sent always has room; any further one is mail like any.
-        check_room(tx, sender)
+        check_room(tx, sender, queries.count_readable(tx.conn, sender.id))
     draft = replace(draft, to=(sender.name,), in_reply_to=row.message_id)
     context: Context = find_context(tx, principal, draft, [sender])
-    message_id = write_message(
+    sent = write_message(
         tx,
         draft,
         context,
@@ -178,12 +180,13 @@ def send_reply(
         reply_key=key,
     )
     pair = (principal.participant_id or 0, sender.id)
-    held = guard.check(tx, context.thread, context.hops, pair)
-    delivered = deliver(tx, message_id, draft, sender, held)
+    delivered = deliver(tx, sent, sender, hold_of(tx, context, pair))
+    if delivered["state"] == "queued":
+        tx.announce("mail_queued", participant_id=sender.id)
     queries.update_delivery(tx.conn, row.id, {"replied_ms": tx.now_ms})
     return {
         "status": "accepted",
-        "id": message_id,
+        "id": sent.id,
         "deduplicated": False,
         "deliveries": [delivered],
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.access.model import Principal
+    from bus.store.statement import Row
 
 
 def trace(
@@ -55,7 +56,7 @@ def trace(
     return shown
 
 
-def visible_path(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> list[str]:
+def visible_path(conn: sa.Connection, principal: Principal, row: Row) -> list[str]:
     """Show by whom a message came here, as far as the reader may know of them."""
     ends = {row.from_name, row.to_name, SYSTEM}
     return [
@@ -77,7 +78,7 @@ def sees_thread(conn: sa.Connection, principal: Principal, thread: str) -> bool:
     return any(sees(conn, principal, row) for row in rows)
 
 
-def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:
+def sees(conn: sa.Connection, principal: Principal, row: Row) -> bool:
     """Say whether a delivery is the reader's to see.
 
     It is for its sender, its recipient, a person who may see both, and the administration.
@@ -96,7 +97,7 @@ def sees(conn: sa.Connection, principal: Principal, row: sa.Row[Any]) -> bool:
 
 
 def show_delivery(
-    conn: sa.Connection, row: sa.Row[Any], is_online: Callable[[int], bool]
+    conn: sa.Connection, row: Row, is_online: Callable[[int], bool]
 ) -> dict[str, Any]:
     """Show one delivery with its rungs, oldest first."""
     replies = queries.replies_to(conn, row.message_id)
@@ -122,7 +123,7 @@ def show_delivery(
     return shown
 
 
-def show_rung(rung: sa.Row[Any]) -> dict[str, Any]:
+def show_rung(rung: Row) -> dict[str, Any]:
     """Show one rung."""
     return {
         "at": to_text(rung.at_ms),

@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.store.schema import log, meta
+from bus.store.statement import Statement, insert
 from bus.store.transaction import EVERYTHING, Transaction, node_topic, participant_topic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+APPEND = insert(log, returning="seq")
+HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
+FACTS = Statement(sa.select(meta))
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,13 @@ class Concerns:
 
 def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concerns) -> int:
     """Add a fact for those it concerns, and have them look again; gives its `seq`."""
-    row = {
-        "at_ms": tx.now_ms,
-        "kind": kind,
-        "data": json.dumps(data, separators=(",", ":")),
+    seq: int = APPEND.scalar(
+        tx.conn,
+        at_ms=tx.now_ms,
+        kind=kind,
+        data=json.dumps(data, separators=(",", ":")),
         **vars(concerns),
-    }
-    seq: int = tx.conn.execute(log.insert().values(row).returning(log.c.seq)).scalar_one()
+    )
     tx.look_again(EVERYTHING, *concerns.topics())
     return seq
 
@@ -78,9 +84,9 @@ def read_after(
 
 def read_bounds(conn: sa.Connection) -> Bounds:
     """Read the log's epoch and ends. `oldest` is the last trimmed place: a cursor there is good."""
-    facts = {row.key: row.value for row in conn.execute(sa.select(meta))}
+    facts = {row.key: row.value for row in FACTS.rows(conn)}
     oldest = int(facts.get("log_trimmed_to", "0"))
-    head = conn.execute(sa.select(sa.func.max(log.c.seq))).scalar()
+    head = HEAD.scalar(conn)
     return Bounds(facts["epoch"], oldest, max(oldest, head or 0))
 
 

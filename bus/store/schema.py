@@ -234,6 +234,12 @@ sa.Index(
     sqlite_where=sa.text("state = 'held'"),
     postgresql_where=sa.text("state = 'held'"),
 )
+sa.Index(
+    "ix_deliveries_leased",
+    deliveries.c.recipient_id,
+    sqlite_where=sa.text("state = 'read'"),
+    postgresql_where=sa.text("state = 'read'"),
+)
 due_index("ix_deliveries_due", deliveries.c.due_ms)
 due_index("ix_deliveries_ended", deliveries.c.ended_ms)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEEPER = "keeper"
 """The topic of the keeper: a deadline may have come nearer."""
+KEEPER_LOOKS_MS = 30_000
+"""The keeper looks this often in any case; only a deadline before that must be told."""
 EVERYTHING = "everything"
 """The topic of readers who may see every row of the log."""
 
@@ -77,6 +79,11 @@ class Transaction:
     def look_again(self, *topics: str) -> None:
         """Have the listeners of these topics look again after COMMIT."""
         self.topics.update(topics)
+
+    def remind(self, due_ms: int | None) -> None:
+        """Have the keeper look in time for a deadline."""
+        if due_ms is not None and due_ms - self.now_ms < KEEPER_LOOKS_MS:
+            self.topics.add(KEEPER)
 
     def announce(self, event: str, **facts: Any) -> None:
         """Run the hooks of an event, in this transaction."""

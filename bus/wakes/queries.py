@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.store.schema import nodes, participants, wakes
+from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from bus.store.statement import Row
 
 FULL = sa.select(
     wakes,
@@ -24,13 +27,37 @@ FULL = sa.select(
 )
 
 
-def find(conn: sa.Connection, wake_id: str) -> sa.Row[Any] | None:
-    return conn.execute(FULL.where(wakes.c.id == wake_id)).first()
+FIND = Statement(FULL.where(wakes.c.id == bind("wake_id")))
+OPEN_OF = Statement(
+    FULL.where(wakes.c.participant_id == bind("whose"), wakes.c.closed_ms.is_(None))
+)
+LAST_CLOSED = Statement(
+    FULL.where(wakes.c.participant_id == bind("whose"), wakes.c.closed_ms.is_not(None))
+    .order_by(wakes.c.generation.desc())
+    .limit(1)
+)
+AGENT = Statement(sa.select(participants).where(participants.c.id == bind("whose")))
+NEXT_GENERATION = Statement(
+    participants.update()
+    .where(participants.c.id == bind("whose"))
+    .values(generation=participants.c.generation + 1)
+    .returning(participants.c.generation)
+)
+FIRST_DUE = Statement(sa.select(sa.func.min(wakes.c.due_ms)).where(wakes.c.due_ms.is_not(None)))
+INSERT = insert(
+    wakes,
+    *("id", "participant_id", "node_id", "generation", "state", "attempt", "asked_ms", "due_ms"),
+)
+UPDATE = Update(wakes, "id")
+UPDATE_AGENT = Update(participants, "id")
 
 
-def open_of(conn: sa.Connection, participant_id: int) -> sa.Row[Any] | None:
-    query = FULL.where(wakes.c.participant_id == participant_id, wakes.c.closed_ms.is_(None))
-    return conn.execute(query).first()
+def find(conn: sa.Connection, wake_id: str) -> Row | None:
+    return FIND.first(conn, wake_id=wake_id)
+
+
+def open_of(conn: sa.Connection, participant_id: int) -> Row | None:
+    return OPEN_OF.first(conn, whose=participant_id)
 
 
 def open_of_node(conn: sa.Connection, node_id: int) -> Sequence[sa.Row[Any]]:
@@ -50,12 +77,12 @@ def recent(
     return conn.execute(query.order_by(wakes.c.asked_ms.desc()).limit(limit)).all()
 
 
-def insert(conn: sa.Connection, values: dict[str, Any]) -> None:
-    conn.execute(wakes.insert(), values)
+def insert_wake(conn: sa.Connection, values: Mapping[str, Any]) -> None:
+    INSERT.run(conn, values)
 
 
-def update(conn: sa.Connection, wake_id: str, values: dict[str, Any]) -> None:
-    conn.execute(wakes.update().where(wakes.c.id == wake_id), values)
+def update(conn: sa.Connection, wake_id: str, values: Mapping[str, Any]) -> None:
+    UPDATE.run(conn, wake_id, values)
 
 
 def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[sa.Row[Any]]:
@@ -64,38 +91,24 @@ def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[sa.Row[Any]]:
 
 
 def first_due(conn: sa.Connection) -> int | None:
-    query = sa.select(sa.func.min(wakes.c.due_ms)).where(wakes.c.due_ms.is_not(None))
-    return conn.execute(query).scalar()
+    at_ms: int | None = FIRST_DUE.scalar(conn)
+    return at_ms
 
 
-def agent(conn: sa.Connection, participant_id: int) -> sa.Row[Any]:
-    return conn.execute(sa.select(participants).where(participants.c.id == participant_id)).one()
+def agent(conn: sa.Connection, participant_id: int) -> Row:
+    return AGENT.rows(conn, whose=participant_id)[0]
 
 
 def next_generation(conn: sa.Connection, participant_id: int) -> int:
-    query = (
-        participants.update()
-        .where(participants.c.id == participant_id)
-        .values(generation=participants.c.generation + 1)
-        .returning(participants.c.generation)
-    )
-    return int(conn.execute(query).scalar_one())
+    return int(NEXT_GENERATION.scalar(conn, whose=participant_id))
 
 
 def set_failures(conn: sa.Connection, participant_id: int, failures: int) -> None:
-    conn.execute(
-        participants.update()
-        .where(participants.c.id == participant_id)
-        .values(wake_failures=failures)
-    )
+    UPDATE_AGENT.run(conn, participant_id, {"wake_failures": failures})
 
 
 def set_woken(conn: sa.Connection, participant_id: int, now_ms: int) -> None:
-    conn.execute(
-        participants.update()
-        .where(participants.c.id == participant_id)
-        .values(last_woken_ms=now_ms)
-    )
+    UPDATE_AGENT.run(conn, participant_id, {"last_woken_ms": now_ms})
 
 
 def speeds_ms(conn: sa.Connection, participant_id: int, limit: int) -> list[int]:
@@ -108,10 +121,9 @@ def speeds_ms(conn: sa.Connection, participant_id: int, limit: int) -> list[int]
     return list(conn.execute(query.limit(limit)).scalars())
 
 
-def last_closed(conn: sa.Connection, participant_id: int) -> sa.Row[Any] | None:
+def last_closed(conn: sa.Connection, participant_id: int) -> Row | None:
     """Read the wake that was closed last."""
-    query = FULL.where(wakes.c.participant_id == participant_id, wakes.c.closed_ms.is_not(None))
-    return conn.execute(query.order_by(wakes.c.generation.desc()).limit(1)).first()
+    return LAST_CLOSED.first(conn, whose=participant_id)
 
 
 def spare(conn: sa.Connection, states: Sequence[str], until_ms: int) -> None:

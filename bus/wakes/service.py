@@ -14,7 +14,6 @@ from bus.directory import service as directory
 from bus.errors import FencedError, InvalidRequestError, NotFoundError
 from bus.mail import waking as mail
 from bus.store.log import Concerns, append
-from bus.store.transaction import KEEPER
 from bus.wakes import queries
 from bus.wakes.rules import Commands, pause_ms, write_text
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.access.model import Principal
+    from bus.store.statement import Row
     from bus.store.transaction import Hooks, Transaction
 
 BATCH = 200
@@ -68,8 +68,8 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
         "asked_ms": tx.now_ms,
         "due_ms": tx.now_ms + pause,
     }
-    queries.insert(tx.conn, values)
-    tx.look_again(KEEPER)
+    queries.insert_wake(tx.conn, values)
+    tx.remind(tx.now_ms + pause)
     if pause:
         explain(tx, find(tx, wake_id))
     else:
@@ -83,7 +83,7 @@ def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int
     return max(0, whole - (tx.now_ms - last.closed_ms)) if last is not None else whole
 
 
-def explain(tx: Transaction, wake: sa.Row[Any]) -> None:
+def explain(tx: Transaction, wake: Row) -> None:
     """Write on what waits for another try until when, and why."""
     last = queries.last_closed(tx.conn, wake.participant_id)
     why = f" ({last.reason})" if last is not None and last.reason else ""
@@ -91,7 +91,7 @@ def explain(tx: Transaction, wake: sa.Row[Any]) -> None:
     mail.note(tx, wake.participant_id, f"{when} again{why}")
 
 
-def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
+def ask(tx: Transaction, wake: Row) -> None:
     """Put a wake on its node's stream; it is looked at again if nobody takes it."""
     since = wake.asked_ms if wake.state == "asked" else tx.now_ms
     # Asked again after 30 s, a minute, two, four …: an offline node's log must not fill up.
@@ -103,15 +103,15 @@ def ask(tx: Transaction, wake: sa.Row[Any]) -> None:
     data = show(tx.conn, now)
     append(tx, "wake", data, Concerns(node_id=wake.node_id))
     record(tx, "wake_asked", wake, attempt=wake.attempt, pending=data["pending"]["total"])
-    tx.look_again(KEEPER)
+    tx.remind(due)
 
 
-def record(tx: Transaction, action: str, wake: sa.Row[Any], **facts: Any) -> None:
+def record(tx: Transaction, action: str, wake: Row, **facts: Any) -> None:
     """Have the log tell of a wake."""
     tx.record(action, wake=wake.id, agent=wake.to_agent, generation=wake.generation, **facts)
 
 
-def find(tx: Transaction, wake_id: str) -> sa.Row[Any]:
+def find(tx: Transaction, wake_id: str) -> Row:
     """Find a wake that must be there."""
     wake = queries.find(tx.conn, wake_id)
     if wake is None:
@@ -119,7 +119,7 @@ def find(tx: Transaction, wake_id: str) -> sa.Row[Any]:
     return wake
 
 
-def show(conn: sa.Connection, wake: sa.Row[Any]) -> dict[str, Any]:
+def show(conn: sa.Connection, wake: Row) -> dict[str, Any]:
     """Show a wake: ids, counts and times, never a body."""
     waiting = mail.pending(conn, wake.participant_id)
     times = {
@@ -191,14 +191,14 @@ def report(
     }
 
 
-def closed_answer(wake: sa.Row[Any], state: str) -> dict[str, Any]:
+def closed_answer(wake: Row, state: str) -> dict[str, Any]:
     """Answer a report of a closed wake: the same end again is fine, anything else is stale."""
     if state == "received" or wake.result != state:
         raise FencedError(f"this wake is closed ({wake.result}); a newer generation took its place")
     return {"wake_id": wake.id, "state": wake.state, "open": False, "next_wake": False}
 
 
-def on_received(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_received(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hand out the wake text, made now so that its counts are true; or say that nothing is left."""
     if wake.state == "requested":
         # A blind call was made for it, perhaps by an earlier life of this watcher.
@@ -227,14 +227,14 @@ def on_received(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dic
     }
 
 
-def on_admitted(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_admitted(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear that a turn exists."""
     if wake.state in {*UNSTARTED, "requested"}:
         begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
     return {}
 
 
-def on_requested(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_requested(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear that a blind method's call was accepted: from now on only reads and acks tell."""
     begin_turn(tx, wake, "requested", said, tx.config.wake_blind_s)
     # Its agent may have read, and even acked, while the call was on its way.
@@ -243,7 +243,7 @@ def on_requested(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> di
     return {}
 
 
-def follow_reading(tx: Transaction, wake: sa.Row[Any]) -> None:
+def follow_reading(tx: Transaction, wake: Row) -> None:
     """Judge a blind wake by what was read: it lasts as long as a lease, and ends with the last."""
     due = mail.last_lease_ms(tx.conn, wake.participant_id)
     if due is None:
@@ -253,7 +253,7 @@ def follow_reading(tx: Transaction, wake: sa.Row[Any]) -> None:
 
 
 def begin_turn(
-    tx: Transaction, wake: sa.Row[Any], state: str, said: dict[str, Any], silence_s: int
+    tx: Transaction, wake: Row, state: str, said: dict[str, Any], silence_s: int
 ) -> None:
     """Set the rung `woken`, and when to look again."""
     turn_id = said.get("turn_id") or wake.turn_id
@@ -271,10 +271,10 @@ def begin_turn(
     }
     queries.update(tx.conn, wake.id, changes)
     record(tx, "wake_begun", wake, state=state, method=changes["method"], turn=turn_id or "")
-    tx.look_again(KEEPER)
+    tx.remind(changes["due_ms"])
 
 
-def on_alive(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_alive(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear that the turn lives: nothing of it runs out meanwhile."""
     if wake.state in UNSTARTED and said.get("turn_id"):
         begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
@@ -284,7 +284,7 @@ def on_alive(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[s
     return {}
 
 
-def on_ended(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_ended(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear a good end. A turn that read nothing of what it was woken for is a counted attempt."""
     reason = said.get("reason") or ""
     if wake.read_ms is None and mail.pending(tx.conn, wake.participant_id).total:
@@ -294,7 +294,7 @@ def on_ended(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[s
     return {}
 
 
-def on_failed(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_failed(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear a bad end: what the turn had read goes back too."""
     reason = f"the turn failed: {said.get('reason') or 'no reason given'}"
     mail.drop_leases(tx, wake.id, wake.participant_id, reason, counted=True)
@@ -302,7 +302,7 @@ def on_failed(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[
     return {}
 
 
-def on_no_turn(tx: Transaction, wake: sa.Row[Any], said: dict[str, Any]) -> dict[str, Any]:
+def on_no_turn(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear that no turn began: no attempt is counted, unless the runtime has no such agent."""
     reason = f"no turn could be started: {said.get('reason') or 'no reason given'}"
     if said.get("permanent"):
@@ -324,7 +324,7 @@ REPORTS = {
 
 def close(  # noqa: PLR0913 - how a wake ends has that many facts
     tx: Transaction,
-    wake: sa.Row[Any],
+    wake: Row,
     result: str,
     reason: str,
     *,
@@ -447,7 +447,7 @@ def do_due(tx: Transaction) -> int:
     return len(rows)
 
 
-def do_one(tx: Transaction, wake: sa.Row[Any]) -> None:
+def do_one(tx: Transaction, wake: Row) -> None:
     """Ask a wake whose pause is over, or that nobody took; close one whose time is up."""
     if wake.state in {"paused", "asked"}:
         ask(tx, wake)

@@ -16,7 +16,7 @@ from bus.errors import (
     UnauthorizedError,
 )
 from bus.logs import log
-from bus.web.runtime import runtime
+from bus.web.runtime import request_id, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,8 @@ class Call:
     body: Any
     query: type[msgspec.Struct] | None
     view: Callable[..., View]
+    is_told: bool = False
+    """Its room writes lines of its own of what it did."""
 
     @property
     def name(self) -> str:
@@ -66,11 +68,12 @@ class Calls:
         summary: str,
         body: Any = None,
         query: type[msgspec.Struct] | None = None,
+        is_told: bool = False,
     ) -> Callable[[Callable[..., View]], Callable[..., View]]:
         """Have a function answer a call: `view(principal, **parts of the path)`."""
 
         def keep(view: Callable[..., View]) -> Callable[..., View]:
-            self.calls.append(Call(method, rule, who, summary, body, query, view))
+            self.calls.append(Call(method, rule, who, summary, body, query, view, is_told))
             return view
 
         return keep
@@ -85,6 +88,7 @@ class Calls:
 
 def run(call: Call, **parts: Any) -> View:
     """Find out who asks, hold the limits, and answer."""
+    g.is_told = call.is_told
     if request.method == "HEAD" and call.who:
         raise MethodNotAllowedError("HEAD would do what GET does and show nothing of it: use GET")
     most = runtime().config.max_request_bytes if call.who else MOST_BYTES_OF_A_STRANGER
@@ -150,16 +154,19 @@ def admit(call: Call) -> Principal:
 def note_answer(response: Response) -> Response:
     """Count every answer, and log what changed something or failed."""
     known = f"{request.method} {request.url_rule.rule}" if request.url_rule else "other"
-    runtime().metrics.requests.labels(known, response.status_code).inc()
+    runtime().metrics.count(known, response.status_code)
     principal = g.get("principal")
-    changed = request.method != "GET" or response.status_code >= 400
-    if changed and (principal or runtime().strangers.has_room(request.remote_addr or "")):
+    failed = response.status_code >= 400
+    changed = request.method != "GET" and not g.get("is_told")
+    if (failed or changed) and (
+        principal or runtime().strangers.has_room(request.remote_addr or "")
+    ):
         log(
             "request_answered",
             call=known,
             status=response.status_code,
             principal=principal.name if principal else "",
-            request=g.get("request_id", ""),
+            request=request_id(),
             code=g.get("problem", ""),
         )
     return response

@@ -37,19 +37,31 @@ class Store:
         self.config, self.clock, self.ids = config, clock, ids
         self.hooks = Hooks()
         self._readers = open_reader(config)
+        self._idle: list[sa.Connection] = []
         tools = Tools(clock, ids, config, self.hooks)
         self.writer = Writer(open_writer(config), tools, look_again, tell)
 
-    def write(self, operation: Callable[[Transaction], T], who: str = "") -> T:
-        """Run an operation in a transaction of the one writer; it is on disk at return."""
-        return self.writer.run(operation, who)
+    def write(
+        self, operation: Callable[[Transaction], T], who: str = "", *, is_long: bool = False
+    ) -> T:
+        """Run an operation in a transaction of the one writer; it is on disk at return.
+
+        One that touches more than some hundred rows `is_long`: streams go on meanwhile.
+        """
+        return self.writer.run(operation, who, is_long=is_long)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open one snapshot for reading. Never keep it open while something is sent."""
         try:
-            with self._readers.connect() as conn:
+            conn = self._idle.pop() if self._idle else self._readers.connect()
+            try:
                 yield conn
+            except Exception:
+                conn.close()  # whatever it is, the next reader must not inherit it
+                raise
+            conn.rollback()
+            self._idle.append(conn)
         except Exception as error:
             wrapped = storage_error(error)
             if wrapped is error:
@@ -59,4 +71,6 @@ class Store:
     def close(self) -> None:
         """Wait for the queued writes, then close every connection."""
         self.writer.close()
+        while self._idle:
+            self._idle.pop().close()
         self._readers.dispose()

@@ -1,14 +1,21 @@
-"""The single writer: one native thread owns the one write connection, and commits in groups.
+"""The single writer: one greenlet owns the one write connection, and commits in groups.
 
-Greenlets hand in operations and wait; while one group is being synced to disk the next gathers.
-Each operation has a savepoint of its own, so a refused one does not sink its neighbours; nobody
-hears of success before COMMIT has returned. In the native thread nothing touches the hub or logs.
+Other greenlets hand in operations and wait; while one group is being synced to disk the next
+gathers. Each operation has a savepoint of its own, so a refused one does not sink its neighbours;
+nobody hears of success before COMMIT has returned.
+
+What waits for the disk, COMMIT, is done by a native thread, so that the hub goes on. The statements
+before it only touch memory, and take their turn in the hub: in a thread each of them would wait for
+the interpreter, and a send would take longer by an order (docs/decisions/0005). An operation over
+many rows says that it is `long`, and has the thread for itself. There nothing touches the hub or
+logs.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -18,6 +25,7 @@ from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bus.errors import BusError, StorageBusyError, StorageFailedError, WriterShareError
+from bus.store.statement import connection_of
 from bus.store.transaction import Fact, Hooks, Transaction
 
 if TYPE_CHECKING:
@@ -31,7 +39,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 GROUP = 128
-"""Operations in one commit at most: bounds how long a sender can wait for its neighbours."""
+"""Operations in one commit at most."""
+GROUP_S = 0.01
+"""After this no further operation joins: bounds how long streams, and a sender's neighbours, wait.
+"""
 
 
 @dataclass
@@ -40,6 +51,7 @@ class Job(Generic[T]):
 
     run: Callable[[Transaction], T]
     who: str
+    is_long: bool = False
     done: AsyncResult = field(default_factory=AsyncResult)
     value: T | None = None
     error: BaseException | None = None
@@ -78,6 +90,7 @@ class Writer:
         self._more = Event()
         self._thread = ThreadPool(1)
         self._loop = gevent.spawn(self._commit_forever)
+        self._conn: sa.Connection | None = None
         self.commits = 0
         self.operations = 0
 
@@ -86,7 +99,9 @@ class Writer:
         """How many operations wait or are being committed."""
         return self._by_principal.total()
 
-    def run(self, operation: Callable[[Transaction], T], who: str = "") -> T:
+    def run(
+        self, operation: Callable[[Transaction], T], who: str = "", *, is_long: bool = False
+    ) -> T:
         """Run an operation in a transaction and wait until it is on disk.
 
         Raises:
@@ -98,7 +113,7 @@ class Writer:
             raise StorageBusyError(retry_after_s=1)
         if who and self._by_principal[who] >= limits.writer_share:
             raise WriterShareError(retry_after_s=1)
-        job = Job(operation, who)
+        job = Job(operation, who, is_long)
         self._by_principal[who] += 1
         self._waiting.append(job)
         self._more.set()
@@ -110,6 +125,7 @@ class Writer:
             gevent.sleep(0.001)
         self._loop.kill()
         self._thread.kill()
+        self._forget_connection()
         self._engine.dispose()
 
     def _commit_forever(self) -> None:
@@ -117,9 +133,7 @@ class Writer:
             self._more.wait()
             self._more.clear()
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
-                self._thread.apply(self._commit, (group,))
-                self._settle(group)
+                self._settle(self._commit())
 
     def _settle(self, group: list[Job[Any]]) -> None:
         self.commits += 1
@@ -145,19 +159,51 @@ class Writer:
             else:
                 job.done.set_exception(job.error)
 
-    def _commit(self, group: list[Job[Any]]) -> None:
+    def _commit(self) -> list[Job[Any]]:
+        """Do what waits, as much as goes into one group; gives what was done."""
+        group: list[Job[Any]] = []
         try:
-            with self._engine.connect() as conn, conn.begin():
-                for job in group:
-                    self._attempt(conn, job)
-        except Exception as error:  # noqa: BLE001 - a failed COMMIT fails the group, not the thread
+            conn = self._conn or self._engine.connect()
+            self._conn = conn
+            transaction = conn.begin()
+            try:
+                self._gather(conn, group)
+                self._thread.apply(transaction.commit)
+            except Exception:
+                with suppress(SQLAlchemyError):
+                    self._thread.apply(transaction.rollback)
+                raise
+        except Exception as error:  # noqa: BLE001 - a failed COMMIT fails the group, not the writer
+            self._forget_connection()
+            # Where not even BEGIN came about, the first one must hear of it all the same.
+            group = group or [self._waiting.popleft()]
             for job in group:
                 job.error = job.error or storage_error(error)
+        return group
+
+    def _forget_connection(self) -> None:
+        """Have the next group begin with a new connection: of one that failed nothing is known."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with suppress(SQLAlchemyError):
+                conn.invalidate()
+                conn.close()
+
+    def _gather(self, conn: sa.Connection, group: list[Job[Any]]) -> None:
+        clock = self._tools.clock
+        until_s = clock.monotonic_s() + GROUP_S
+        while self._waiting and len(group) < GROUP and clock.monotonic_s() <= until_s:
+            job = self._waiting.popleft()
+            group.append(job)
+            if job.is_long:
+                self._thread.apply(self._attempt, (conn, job))
+            else:
+                self._attempt(conn, job)
 
     def _attempt(self, conn: sa.Connection, job: Job[Any]) -> None:
-        tools = self._tools
+        tools, run = self._tools, connection_of(conn).execute
         tx = Transaction(conn, tools.clock.now_ms(), tools.ids, tools.config, tools.hooks)
-        conn.exec_driver_sql("SAVEPOINT job")
+        run("SAVEPOINT job")
         try:
             job.value = job.run(tx)
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
@@ -165,10 +211,10 @@ class Writer:
             # Where SQLite has already rolled the whole transaction back (a full disk), this
             # raises and fails the group, which is then the truth; each for the first reason.
             try:
-                conn.exec_driver_sql("ROLLBACK TO job")
-            except SQLAlchemyError as second:
+                run("ROLLBACK TO job")
+            except conn.dialect.loaded_dbapi.Error as second:
                 raise error from second
-        conn.exec_driver_sql("RELEASE job")
+        run("RELEASE job")
         job.topics, job.facts = tx.topics, tx.facts
 
 

@@ -14,7 +14,7 @@ from bus.errors import BusError
 from bus.logs import log
 from bus.mail import service as mail
 from bus.store.log import trim
-from bus.store.transaction import KEEPER
+from bus.store.transaction import KEEPER, KEEPER_LOOKS_MS
 from bus.wakes import queries, service
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bus.store.store import Store
     from bus.store.transaction import Transaction
 
-LONGEST_S = 30.0
+LONGEST_S = KEEPER_LOOKS_MS / 1000
 """The longest sleep: a wall clock that was set forward is noticed after this."""
 RETENTION_S = 60.0
 AGAIN_S = 5.0
@@ -68,7 +68,7 @@ class Keeper:
         """Do it; gives how long to sleep. Whatever fails is tried again: what is due stays due."""
         try:
             if not self._has_spared:
-                self._store.write(service.spare)
+                self._store.write(service.spare, is_long=True)
                 self._has_spared = True
             self.do_all_due()
             self._clean_sometimes()
@@ -84,14 +84,14 @@ class Keeper:
 
     def do_all_due(self) -> None:
         """Do all that is due now, a batch a transaction, so that senders get their turn."""
-        while self._pause_s() == 0 and self._store.write(do_due):
+        while self._pause_s() == 0 and self._store.write(do_due, is_long=True):
             pass
 
     def _clean_sometimes(self) -> None:
         now_s = self._store.clock.monotonic_s()
         if now_s - self._cleaned_s >= RETENTION_S:
             self._cleaned_s = now_s
-            while self._store.write(keep_house):
+            while self._store.write(keep_house, is_long=True):
                 pass
 
     def _pause_s(self) -> float:

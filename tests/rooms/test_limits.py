@@ -136,7 +136,7 @@ def stuck(house):
         begun.set()
         assert go.wait(30)
 
-    writes = [gevent.spawn(house.store.write, hang)]
+    writes = [gevent.spawn(house.store.write, hang, is_long=True)]
     while not begun.is_set():
         gevent.sleep(0)
     yield lambda who: queue_up(house, writes, who)

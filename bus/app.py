@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, g
+from flask import Flask
 
 from bus import logs
 from bus.access import api as access_api
@@ -30,7 +30,6 @@ from bus.web.runtime import Runtime
 if TYPE_CHECKING:
     from bus.config import Config
 
-REQUEST_CHARS = 10
 LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE = 1, 60
 """What an address that shows no token may have written into the log."""
 ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi)
@@ -67,21 +66,17 @@ def create_app(
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    register(app, run)
+    register(app)
     if keeper:
         run.keeper.start()
     return app
 
 
-def register(app: Flask, run: Runtime) -> None:
+def register(app: Flask) -> None:
     """Put every room's calls on the application, with one shape for every error."""
     problems.register(app)
     for room in ROOMS:
         room.calls.register(app)
     app.extensions["wakebus_calls"] = [call for room in ROOMS for call in room.calls.calls]
-
-    @app.before_request
-    def name_request() -> None:
-        g.request_id = run.ids.secret(REQUEST_CHARS)
 
     app.after_request(calls.note_answer)

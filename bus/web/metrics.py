@@ -15,6 +15,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._by_answer: dict[tuple[str, int], Counter] = {}
         self.requests = Counter(
             "wakebus_requests",
             "Requests by call and status",
@@ -27,6 +28,13 @@ class Metrics:
         self.queue = Gauge("wakebus_writer_queue", "Writes waiting", registry=self._registry)
         self.commits = Gauge("wakebus_commits", "Commits since start", registry=self._registry)
         self.writes = Gauge("wakebus_writes", "Writes since start", registry=self._registry)
+
+    def count(self, call: str, status: int) -> None:
+        """Count one answer."""
+        known = self._by_answer.get((call, status))
+        if known is None:
+            known = self._by_answer[call, status] = self.requests.labels(call, status)
+        known.inc()
 
     def render(self, writer: Writer, places: int) -> bytes:
         """Give the page as text."""

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bus import errors
 from bus.logs import log
-from bus.web.runtime import runtime
+from bus.web.runtime import request_id, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def problem(error: errors.BusError) -> Response:
         "status": status,
         "detail": error.detail,
         "code": error.code,
-        "request_id": g.get("request_id", ""),
+        "request_id": request_id(),
         "retryable": error.retryable,
         **error.more,
     }
@@ -126,7 +126,7 @@ def register(app: Flask) -> None:
     def on_fault(error: Exception) -> Response:
         at = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(at.filename).name}:{at.lineno} {at.name}"
-        request = g.get("request_id", "")
+        request = request_id()
         log("fault_met", logging.ERROR, kind=type(error).__name__, where=where, request=request)
         logging.getLogger("bus").debug("fault", exc_info=error)
         return problem(errors.BusError("the bus met a fault of its own; its log says more"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app
+from flask import current_app, g
 
 if TYPE_CHECKING:
     from bus.clock import Clock
@@ -37,6 +37,16 @@ class Runtime:
     metrics: Metrics
     places: Places
     keeper: Keeper
+
+
+REQUEST_CHARS = 10
+
+
+def request_id() -> str:
+    """Name this request, for who is told of it and for the log; one that goes well needs none."""
+    if "request_id" not in g:
+        g.request_id = runtime().ids.secret(REQUEST_CHARS)
+    return cast("str", g.request_id)
 
 
 def runtime() -> Runtime:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bus.clock import to_text
 from bus.mail import queries
 from bus.mail.model import ENDS, PRIORITIES, SYSTEM
 from bus.mail.rules import next_due
@@ -121,7 +120,7 @@ def tell_sender(tx: Transaction, row: Row | Copy) -> None:
         "reason": row.reason,
         "attempt": row.attempt,
         "from": row.from_name,
-        "at": to_text(tx.now_ms),
+        "at": tx.now_text,
     }
     append(tx, "state", data, Concerns(sender_id=row.sender_id))
 
@@ -134,7 +133,7 @@ def append_message(tx: Transaction, row: Row | Copy) -> int:
         "from": row.from_name or SYSTEM,
         "type": row.type,
         "priority": PRIORITIES[row.priority],
-        "at": to_text(tx.now_ms),
+        "at": tx.now_text,
     }
     return append(tx, "message", data, Concerns(row.recipient_id, row.sender_id))
 

@@ -73,13 +73,14 @@ def read_recipients(to: object, limits: Limits) -> tuple[str, ...]:
 def read_body(body: object, limits: Limits) -> str:
     """Read a text, or any other JSON value as its text."""
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    size = len(text.encode("utf-8", "surrogatepass"))
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError("the body is not valid Unicode (a lone surrogate)") from error
     if size > limits.max_body_bytes:
         raise BodyTooLargeError(
             f"the body has {size} bytes, at most {limits.max_body_bytes}; send a path or an address"
         )
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidRequestError("the body is not valid Unicode (a lone surrogate)")
     return text
 
 

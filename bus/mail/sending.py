@@ -25,11 +25,14 @@ from bus.mail.moves import Copy, create, make_deliverable, move
 from bus.mail.tracing import sees_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import sqlalchemy as sa
 
     from bus.access.model import Principal
     from bus.directory.model import Participant, Recipients
     from bus.mail.model import Draft
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 
@@ -50,6 +53,7 @@ class Request:
     tx: Transaction
     principal: Principal
     resolved: dict[str, Recipients] = field(default_factory=dict)
+    leased: Sequence[Row] | None = None
     room: dict[int, int] = field(default_factory=dict)
     queued: dict[int, None] = field(default_factory=dict)
     """Whom a wake must be asked for, in their order."""
@@ -62,6 +66,13 @@ class Request:
                 self.tx.conn, self.principal, address
             )
         return found
+
+    def find_leased(self) -> Sequence[Row]:
+        """Find what the sender is at work on: mail of others that it has leased."""
+        if self.leased is None:
+            rows = queries.leased(self.tx.conn, self.principal.participant_id or 0)
+            self.leased = [row for row in rows if row.sender_id is not None]
+        return self.leased
 
     def check_room(self, recipient: Participant) -> None:
         """Refuse what would not fit into an inbox."""
@@ -117,10 +128,10 @@ def send(
     if kept is not None:
         return kept
     sent: list[dict[str, Any]] = []
-    request = Request(tx, principal)
+    request, together = Request(tx, principal), 0
     for draft in drafts:
         sent.append(send_one(request, draft))
-        together = sum(len(one["deliveries"]) for one in sent)
+        together += len(sent[-1]["deliveries"])
         if together > tx.config.max_together:
             raise BatchTooLargeError(
                 f"more than {tx.config.max_together} deliveries in one request; send several"
@@ -151,7 +162,7 @@ def send_one(request: Request, draft: Draft) -> dict[str, Any]:
     """Accept one message for all its recipients."""
     tx, principal = request.tx, request.principal
     recipients, unreachable = find_recipients(request, draft)
-    context = find_context(tx, principal, draft, recipients)
+    context = find_context(request, draft, recipients)
     sent = write_message(
         tx, draft, context, sender_id=principal.participant_id, trust=principal.trust
     )
@@ -248,10 +259,9 @@ def check_share(tx: Transaction, principal: Principal) -> None:
         )
 
 
-def find_context(
-    tx: Transaction, principal: Principal, draft: Draft, recipients: list[Participant]
-) -> Context:
+def find_context(request: Request, draft: Draft, recipients: list[Participant]) -> Context:
     """Find what the message inherits: from what it answers, or from what its sender has leased."""
+    tx, principal = request.tx, request.principal
     me = principal.participant_id or 0
     parent, to = None, {recipient.id for recipient in recipients}
     if draft.in_reply_to:
@@ -262,9 +272,10 @@ def find_context(
             raise NotFoundError(f"'in_reply_to': no message {draft.in_reply_to[:40]!r} of yours")
         parent = mine[0]
     elif principal.kind != "person":
-        leased = [row for row in queries.leased(tx.conn, me) if row.sender_id is not None]
         # Mail from the one now written to is the likeliest parent; else the longest chain counts.
-        parent = max(leased, key=lambda row: (row.sender_id in to, row.hops), default=None)
+        parent = max(
+            request.find_leased(), key=lambda row: (row.sender_id in to, row.hops), default=None
+        )
     if parent is None:
         return Context(tx.ids.new("t", tx.now_ms), 0, (principal.name,), is_new=True)
     path = (*json.loads(parent.path), principal.name)[-64:]

@@ -14,6 +14,7 @@ from bus.mail.moves import end, move, requeue
 from bus.mail.rules import read_handle
 from bus.mail.sending import (
     Context,
+    Request,
     check_room,
     deliver,
     find_context,
@@ -170,7 +171,7 @@ def send_reply(tx: Transaction, principal: Principal, row: Row, draft: Draft) ->
         # The first answer to what it sent always has room; any further one is mail like any.
         check_room(tx, sender, queries.count_readable(tx.conn, sender.id))
     draft = replace(draft, to=(sender.name,), in_reply_to=row.message_id)
-    context: Context = find_context(tx, principal, draft, [sender])
+    context: Context = find_context(Request(tx, principal), draft, [sender])
     sent = write_message(
         tx,
         draft,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+WRITE = json.JSONEncoder(separators=(",", ":")).encode
 APPEND = insert(log, returning="seq")
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
 FACTS = Statement(sa.select(meta))
@@ -64,7 +65,7 @@ def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concer
         tx.conn,
         at_ms=tx.now_ms,
         kind=kind,
-        data=json.dumps(data, separators=(",", ":")),
+        data=WRITE(data),
         **vars(concerns),
     )
     tx.look_again(EVERYTHING, *concerns.topics())

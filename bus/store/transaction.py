@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from bus.clock import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +74,11 @@ class Transaction:
     hooks: Hooks
     topics: set[str] = field(default_factory=set)
     facts: list[Fact] = field(default_factory=list)
+
+    @cached_property
+    def now_text(self) -> str:
+        """Give the time of this transaction as answers and streams show it."""
+        return to_text(self.now_ms)
 
     def record(self, action: str, **facts: Any) -> None:
         """Have a line of the log written after COMMIT; never a body or a token."""

@@ -1,0 +1,30 @@
+"""A real bus for a whole module, with one of every kind of principal on it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cast import OpenBus, World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, made_data):
+    folder = tmp_path_factory.mktemp("attacked")
+    shutil.copytree(made_data, folder / "data")
+    bus = OpenBus(folder / "data")
+    bus.admin = (bus.data_dir / "admin.token").read_text().strip()
+    bus.start()
+    try:
+        yield World(bus)
+        said = (bus.data_dir / "bus.log").read_text()
+        assert "fault_met" not in said, said[said.index("fault_met") - 300 :][:900]
+    finally:
+        bus.stop(signal.SIGKILL)

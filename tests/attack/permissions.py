@@ -1,0 +1,125 @@
+"""Who may do what: every call, every kind of principal, as data.
+
+A cell is what a principal gets: the status of a success, or the code of a refusal (whose status is
+in `docs/reference/errors.md`). `-` behind a status: it succeeds and shows nothing of the subject.
+`docs/reference/permissions.md` is this table as a page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PRINCIPALS = {
+    "nobody": "no token, a wrong one, or one that was revoked",
+    "agent": "the agent that it is about",
+    "worker": "the same as a worker, which is on no node",
+    "peer": "another agent of the same compartment",
+    "stranger": "an agent of another compartment",
+    "secret": "the household's shared secret, for an agent without a token of its own",
+    "node": "the node that has the agent",
+    "other": "another node",
+    "person": "a person of the same compartment",
+    "outsider": "a person of another compartment",
+    "admin": "the administration",
+}
+UNAUTHORIZED = "unauthorized"
+NO = "forbidden"
+GONE = "not_found"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call about one subject; `case` tells rows of the same call apart."""
+
+    call: str
+    case: str
+    cells: dict[str, str]
+
+
+def row(call: str, case: str, first: str = UNAUTHORIZED, *rest: str) -> Row:
+    return Row(call, case, dict(zip(PRINCIPALS, (first, *rest), strict=True)))
+
+
+def admin_only(call: str, case: str, status: str) -> Row:
+    return row(call, case, UNAUTHORIZED, *[NO] * 9, status)
+
+
+def open_to_all(call: str, case: str, status: str = "200") -> Row:
+    return row(call, case, *[status] * 11)
+
+
+def mail(call: str, case: str, own: str, others: str) -> Row:
+    """Of mail, its own reader's: the others hold a handle that is not theirs."""
+    people = (NO, NO, others, others, NO)
+    return row(call, case, UNAUTHORIZED, own, own, others, others, others, *people)
+
+
+U = UNAUTHORIZED
+# fmt: off
+TABLE = [
+    # nobody, agent, worker, peer, stranger, secret, node, other, person, outsider, admin
+    row("POST /api/send", "to a third agent of the compartment",
+        U, "202", "202", "202", "unknown_recipient", "unknown_recipient", NO, NO,
+        "202", "unknown_recipient", NO),
+    row("POST /api/send", "in the agent's name",
+        U, "202", "202", *["sender_mismatch"] * 3, NO, NO, *["sender_mismatch"] * 2, NO),
+    row("POST /api/send", "in answer to the agent's mail",
+        U, "202", "202", GONE, "unknown_recipient", "unknown_recipient", NO, NO,
+        GONE, "unknown_recipient", NO),
+    row("GET /api/inbox", "what waits for the agent",
+        U, "200", "200", "200 -", "200 -", "200 -", NO, NO, "200 -", "200 -", NO),
+    mail("POST /api/ack", "the agent's item", "200", "unknown_handle"),
+    mail("POST /api/release", "the agent's item", "200", "unknown_handle"),
+    mail("POST /api/extend", "the agent's item", "200", "unknown_handle"),
+    mail("POST /api/messages/<handle>/reply", "the agent's item", "202", "unknown_handle"),
+    row("GET /api/messages/<message_id>", "between the agent and its peer",
+        U, "200", "200", "200", GONE, GONE, NO, NO, "200", GONE, "200"),
+    row("GET /api/messages", "what the agent and its peer wrote",
+        U, "200", "200", "200 -", GONE, GONE, NO, NO, "200 -", GONE, NO),
+    row("POST /api/threads/<thread>/release", "between the agent and its peer",
+        U, NO, NO, NO, NO, NO, NO, NO, "200", GONE, "200"),
+    row("GET /api/stream", "what becomes of mail to the agent",
+        U, "200", "200", "200", "200 -", "200 -", "200", "200 -", "200", "200 -", "200"),
+    row("GET /api/wakes", "the agent's wake",
+        U, "200", "200 -", "200 -", "200 -", "200 -", "200", "200 -", "200", "200 -", "200"),
+    row("POST /api/wakes/<wake_id>", "the agent's wake",
+        U, NO, NO, NO, NO, NO, "200", GONE, NO, NO, NO),
+    row("GET /api/whoami", "itself", U, *["200"] * 10),
+    row("GET /api/agents", "the agent among them",
+        U, "200", "200", "200", "200 -", "200 -", NO, NO, "200", "200 -", "200"),
+    row("GET /api/agents/<name>", "the agent",
+        U, "200", "200", "200", GONE, GONE, NO, NO, "200", GONE, "200"),
+    admin_only("POST /api/agents", "a new agent", "201"),
+    admin_only("PATCH /api/agents/<name>", "any agent", "200"),
+    admin_only("DELETE /api/agents/<name>", "any agent", "200"),
+    row("GET /api/groups", "a group of the agent and its peer",
+        U, "200", "200", "200", "200 -", "200 -", NO, NO, "200", "200 -", "200"),
+    admin_only("POST /api/groups", "a new group", "201"),
+    admin_only("PUT /api/groups/<name>", "any group", "200"),
+    admin_only("DELETE /api/groups/<name>", "any group", "200"),
+    row("GET /api/nodes", "the agent's node among them",
+        U, NO, NO, NO, NO, NO, NO, NO, "200", "200 -", "200"),
+    admin_only("POST /api/nodes", "a new node", "201"),
+    admin_only("POST /api/nodes/<name>/code", "any node", "201"),
+    admin_only("PATCH /api/nodes/<name>", "any node", "200"),
+    admin_only("DELETE /api/nodes/<name>", "any node", "200"),
+    row("POST /api/nodes/self", "how it reaches its agents",
+        U, NO, NO, NO, NO, NO, "200", "200", NO, NO, NO),
+    open_to_all("POST /api/enrol", "with a good code"),
+    open_to_all("POST /api/enrol", "with a wrong code", GONE),
+    admin_only("GET /api/tokens", "all tokens, without the secrets", "200"),
+    admin_only("POST /api/tokens", "for anybody", "201"),
+    admin_only("DELETE /api/tokens/<token_id>", "any token", "200"),
+    admin_only("GET /api/compartments", "all compartments", "200"),
+    row("GET /metrics", "counts, no names", U, NO, NO, NO, NO, NO, NO, NO, "200", "200", "200"),
+    open_to_all("GET /healthz", "the process lives"),
+    open_to_all("GET /readyz", "the database answers"),
+    open_to_all("GET /openapi.json", "the description"),
+]
+# fmt: on
+
+
+def shown(call: str) -> str:
+    """Write a call as the references do: what stands for a name in capitals."""
+    return re.sub(r"<(\w+)>", lambda part: part[1].upper(), call)

@@ -1,0 +1,195 @@
+"""The table of who may do what, cell by cell on a real bus."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from permissions import PRINCIPALS, TABLE, Row, shown
+
+from bus.web.problems import STATUS
+
+if TYPE_CHECKING:
+    from cast import World
+
+Asked = tuple[str, Any, str]
+"""A path, a body, and what shows the subject in an answer."""
+
+
+def about_item(world: World, owner: str, action: str) -> Asked:
+    handle = world.give("ben" if owner != "ben" else "ann", owner)["handle"]
+    return f"/api/{action}", {"handles": [handle]}, "results"
+
+
+def to_send(world: World, owner: str, case: str) -> Asked:
+    body = {"to": "dan", "body": "x"}
+    if case == "in the agent's name":
+        body |= {"from": owner}
+    elif case == "in answer to the agent's mail":
+        body |= {"in_reply_to": world.send("dan", owner)}
+    return "/api/send", body, "accepted"
+
+
+def to_reply(world: World, owner: str, _case: str) -> Asked:
+    return f"/api/messages/{world.give('dan', owner)['handle']}/reply", {"body": "x"}, "accepted"
+
+
+def thread_of(world: World, message_id: str) -> str:
+    return world.admin("GET", f"/api/messages/{message_id}")["thread"]
+
+
+def open_wake(world: World) -> str:
+    world.send("ben", "ann")
+    return world.admin("GET", "/api/wakes?agent=ann")["wakes"][0]["wake_id"]
+
+
+def new_agent(world: World) -> str:
+    name = world.fresh("agent")
+    world.add({"name": name})
+    return name
+
+
+def new_group(world: World) -> str:
+    name = world.fresh("group")
+    world.admin("POST", "/api/groups", {"name": name, "members": ["ann"]})
+    return name
+
+
+def new_node(world: World) -> dict[str, Any]:
+    return world.admin("POST", "/api/nodes", {"name": world.fresh("node")})
+
+
+def history(world: World, owner: str, _case: str) -> Asked:
+    mark = world.fresh("word")
+    world.send(owner, "ben", mark)
+    return "/api/messages?with=ben&limit=100", None, mark
+
+
+def inbox(world: World, owner: str, _case: str) -> Asked:
+    return "/api/inbox?limit=100&view=headers", None, world.send("dan", owner)
+
+
+def stream(world: World, owner: str, _case: str) -> Asked:
+    told = world.send("ben", owner)
+    wake = next(iter(world.admin("GET", f"/api/wakes?agent={owner}")["wakes"]), {})
+    return "/api/stream?last_event_id=earliest", None, f"{told}|{wake.get('wake_id', told)}"
+
+
+def wakes(world: World, owner: str, _case: str) -> Asked:
+    return "/api/wakes?state=all&limit=500", None, open_wake(world)
+
+
+def enrolment(world: World, _owner: str, case: str) -> Asked:
+    code = new_node(world)["code"] if "good" in case else "AAAA-AAAA-AAAA-AAAA"
+    return "/api/enrol", {"code": code, "nonce": "n" * 32, "url": world.bus.url}, "server_time"
+
+
+def new_token(world: World) -> str:
+    made = world.admin("POST", "/api/tokens", {"kind": "agent", "subject": "dan"})
+    return f"/api/tokens/{made['id']}"
+
+
+ASKS = {
+    "POST /api/send": to_send,
+    "GET /api/inbox": inbox,
+    "POST /api/ack": lambda world, owner, _: about_item(world, owner, "ack"),
+    "POST /api/release": lambda world, owner, _: about_item(world, owner, "release"),
+    "POST /api/extend": lambda world, owner, _: about_item(world, owner, "extend"),
+    "POST /api/messages/<handle>/reply": to_reply,
+    "GET /api/messages/<message_id>": lambda world, owner, _: (
+        f"/api/messages/{world.send(owner, 'ben')}", None, "ladder"),
+    "GET /api/messages": history,
+    "POST /api/threads/<thread>/release": lambda world, owner, _: (
+        f"/api/threads/{thread_of(world, world.send(owner, 'ben'))}/release", None, "released"),
+    "GET /api/stream": stream,
+    "GET /api/wakes": wakes,
+    "POST /api/wakes/<wake_id>": lambda world, _owner, _: (
+        f"/api/wakes/{open_wake(world)}", {"state": "received"}, "text"),
+    "GET /api/whoami": lambda *_: ("/api/whoami", None, "kind"),
+    "GET /api/agents": lambda _world, owner, _: ("/api/agents", None, f'"{owner}"'),
+    "GET /api/agents/<name>": lambda _world, owner, _: (f"/api/agents/{owner}", None, owner),
+    "POST /api/agents": lambda world, *_: ("/api/agents", {"name": world.fresh("agent")}, "name"),
+    "PATCH /api/agents/<name>": lambda world, *_: (
+        f"/api/agents/{new_agent(world)}", {"paused": True}, "name"),
+    "DELETE /api/agents/<name>": lambda world, *_: (
+        f"/api/agents/{new_agent(world)}", None, "removed"),
+    "GET /api/groups": lambda *_: ("/api/groups", None, '"team"'),
+    "POST /api/groups": lambda world, *_: (
+        "/api/groups", {"name": world.fresh("group"), "members": ["ann"]}, "members"),
+    "PUT /api/groups/<name>": lambda world, *_: (
+        f"/api/groups/{new_group(world)}", {"members": ["ben"]}, "members"),
+    "DELETE /api/groups/<name>": lambda world, *_: (
+        f"/api/groups/{new_group(world)}", None, "removed"),
+    "GET /api/nodes": lambda *_: ("/api/nodes", None, '"here"'),
+    "POST /api/nodes": lambda world, *_: ("/api/nodes", {"name": world.fresh("node")}, "code"),
+    "POST /api/nodes/<name>/code": lambda world, *_: (
+        f"/api/nodes/{new_node(world)['name']}/code", None, "code"),
+    "PATCH /api/nodes/<name>": lambda world, *_: (
+        f"/api/nodes/{new_node(world)['name']}", {"name": world.fresh("node")}, "name"),
+    "DELETE /api/nodes/<name>": lambda world, *_: (
+        f"/api/nodes/{new_node(world)['name']}", None, "removed"),
+    "POST /api/nodes/self": lambda *_: (
+        "/api/nodes/self", {"version": "1", "methods": {"ann": {"method": "hook"}}}, "node"),
+    "POST /api/enrol": enrolment,
+    "GET /api/tokens": lambda *_: ("/api/tokens", None, '"ann"'),
+    "POST /api/tokens": lambda *_: ("/api/tokens", {"kind": "agent", "subject": "dan"}, "token"),
+    "DELETE /api/tokens/<token_id>": lambda world, *_: (new_token(world), None, "revoked"),
+    "GET /api/compartments": lambda *_: ("/api/compartments", None, '"ann"'),
+    "GET /metrics": lambda *_: ("/metrics", None, "wakebus_requests"),
+    "GET /healthz": lambda *_: ("/healthz", None, "ok"),
+    "GET /readyz": lambda *_: ("/readyz", None, "ready"),
+    "GET /openapi.json": lambda *_: ("/openapi.json", None, "paths"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.call} {row.case}")
+def test_each_may_do_what_the_table_says_and_no_more(world, row: Row):
+    wrong = {}
+    for principal, expected in row.cells.items():
+        owner = "wim" if principal == "worker" else "ann"
+        for papers in world.papers(principal):
+            path, body, subject = ASKS[row.call](world, owner, row.case)
+            got = said(*world.ask(papers, row.call.split()[0], path, body), subject)
+            if got != expected:
+                wrong[principal] = f"{got}, not {expected}"
+    assert wrong == {}
+
+
+def said(status: int, answer: dict[str, Any], text: str, subject: str) -> str:
+    """Write an answer as the table does."""
+    if status >= 400:
+        assert STATUS[answer["code"]] == status
+        assert answer["status"] == status
+        return answer["code"]
+    return f"{status}" if any(part in text for part in subject.split("|")) else f"{status} -"
+
+
+def test_a_new_call_cannot_come_without_its_row(world):
+    with urllib.request.urlopen(f"{world.bus.url}/openapi.json", timeout=20) as answer:
+        paths = json.load(answer)["paths"]
+    served = {
+        f"{method.upper()} {path.replace('{', '<').replace('}', '>')}"
+        for path, calls in paths.items()
+        for method in calls
+    }
+    assert {row.call for row in TABLE} == served
+    assert set(ASKS) == served
+
+
+def test_each_row_says_something_of_every_kind_of_principal():
+    assert all(set(row.cells) == set(PRINCIPALS) for row in TABLE)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
+
+
+def test_the_page_says_what_the_table_says():
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    written = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    kinds = [[f"`{name}`", meaning] for name, meaning in PRINCIPALS.items()]
+    head = ["call", "about", *PRINCIPALS]
+    rows = [[shown(row.call), row.case, *row.cells.values()] for row in TABLE]
+    assert written == [["principal", "who that is"], *kinds, head, *rows]

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 View = Any
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""On every answer that does not say otherwise: others' text is never a page, and never kept."""
 MOST_BYTES_OF_A_STRANGER = 16_384
 """Enough for an enrolment; who shows no token fills no memory."""
 
@@ -83,7 +89,14 @@ class Calls:
         for call in self.calls:
             endpoint = f"{self.room} {call.name}"
             answer = functools.partial(run, call)
-            app.add_url_rule(call.rule, endpoint, answer, methods=[call.method])
+            # Flask would answer OPTIONS by itself, whoever asks.
+            app.add_url_rule(
+                call.rule,
+                endpoint,
+                answer,
+                methods=[call.method],
+                provide_automatic_options=False,
+            )
 
 
 def run(call: Call, **parts: Any) -> View:
@@ -152,7 +165,9 @@ def admit(call: Call) -> Principal:
 
 
 def note_answer(response: Response) -> Response:
-    """Count every answer, and log what changed something or failed."""
+    """Count every answer, make it safe for a browser, and log what changed something or failed."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     known = f"{request.method} {request.url_rule.rule}" if request.url_rule else "other"
     runtime().metrics.count(known, response.status_code)
     principal = g.get("principal")

@@ -287,6 +287,20 @@ def test_another_content_type_is_415_and_says_which(bus, house, kind):
     assert "application/json" in said["detail"]
 
 
+def test_nobody_is_told_what_a_call_takes_by_asking_for_its_options(bus):
+    status, headers, said = ask(bus, "", "/api/agents", method="OPTIONS")
+    assert (status, said["code"]) == (405, "method_not_allowed")
+    assert "OPTIONS" not in headers["Allow"]
+
+
+def test_no_answer_can_become_a_page_or_stay_in_a_cache(bus, house):
+    for path in ("/api/inbox", "/nowhere", "/healthz"):
+        headers = ask(bus, house[0]["agent"], path, method="GET")[1]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["Cache-Control"] == "no-store"
+
+
 BAD_PATHS = [
     "/api/inbox?limit=0",
     "/api/inbox?limit=-1",

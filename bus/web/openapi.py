@@ -9,11 +9,30 @@ import msgspec
 from flask import current_app
 
 from bus import __version__
+from bus.web.answers import ANSWERS
 from bus.web.calls import Call, Calls
-from bus.web.problems import describe_errors
+from bus.web.problems import STATUS, describe_errors
 
 calls = Calls("openapi")
 PART = re.compile(r"<(\w+)>")
+JSON = "application/json"
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id", "retryable"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"enum": sorted(STATUS)},
+        "request_id": {"type": "string"},
+        "retryable": {"type": "boolean"},
+    },
+}
+REFUSED = {
+    "description": "Refused, and nothing changed; `x-errors` has every code.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}},
+}
 
 
 @calls.add("GET", "/openapi.json", who=(), summary="This description")
@@ -38,7 +57,8 @@ def describe(table: list[Call]) -> dict[str, Any]:
         "paths": paths,
         "x-errors": describe_errors(),
         "components": {
-            "schemas": parts,
+            "schemas": parts | {"problem": PROBLEM},
+            "responses": {"refused": REFUSED},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -55,8 +75,8 @@ def operation(call: Call, shapes: dict[Any, Any]) -> dict[str, Any]:
         ]
         + query_parameters(call),
         "responses": {
-            "2XX": {"description": "done"},
-            "default": {"description": "refused: application/problem+json"},
+            **good_answers(call),
+            "default": {"$ref": "#/components/responses/refused"},
         },
         "security": [{"token": []}] if call.who else [],
     }
@@ -64,6 +84,17 @@ def operation(call: Call, shapes: dict[Any, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": shapes[call.body]}}
         shown["requestBody"] = {"required": True, "content": content}
     return shown
+
+
+def good_answers(call: Call) -> dict[str, Any]:
+    """Describe a call's good answers by their statuses and what they always have."""
+    known = ANSWERS.get(call.name)
+    if known is None:
+        return {"2XX": {"description": "done"}}
+    content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in known.texts}
+    if known.has:
+        content[JSON] = {"schema": {"type": "object", "required": known.has.split()}}
+    return {str(status): {"description": "done", "content": content} for status in known.statuses}
 
 
 def query_parameters(call: Call) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from permissions import PRINCIPALS, TABLE, Row, shown
 
+from bus.web.answers import ANSWERS
+from bus.web.openapi import PROBLEM
 from bus.web.problems import STATUS
 
 if TYPE_CHECKING:
@@ -152,18 +154,20 @@ def test_each_may_do_what_the_table_says_and_no_more(world, row: Row):
         owner = "wim" if principal == "worker" else "ann"
         for papers in world.papers(principal):
             path, body, subject = ASKS[row.call](world, owner, row.case)
-            got = said(*world.ask(papers, row.call.split()[0], path, body), subject)
+            got = said(row.call, *world.ask(papers, row.call.split()[0], path, body), subject)
             if got != expected:
                 wrong[principal] = f"{got}, not {expected}"
     assert wrong == {}
 
 
-def said(status: int, answer: dict[str, Any], text: str, subject: str) -> str:
-    """Write an answer as the table does."""
+def said(call: str, status: int, answer: dict[str, Any], text: str, subject: str) -> str:
+    """Write an answer as the table does, once it is what `/openapi.json` promises."""
     if status >= 400:
         assert STATUS[answer["code"]] == status
-        assert answer["status"] == status
+        assert set(PROBLEM["required"]) <= set(answer)
         return answer["code"]
+    assert status in ANSWERS[call].statuses
+    assert set(ANSWERS[call].has.split()) <= set(answer)
     return f"{status}" if any(part in text for part in subject.split("|")) else f"{status} -"
 
 
@@ -176,7 +180,7 @@ def test_a_new_call_cannot_come_without_its_row(world):
         for method in calls
     }
     assert {row.call for row in TABLE} == served
-    assert set(ASKS) == served
+    assert set(ASKS) == set(ANSWERS) == served
 
 
 def test_each_row_says_something_of_every_kind_of_principal():

@@ -1,0 +1,65 @@
+"""What the good answer of each call always has, for `/openapi.json`: one row a call. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Its statuses, the fields that its JSON always has, and the texts that it may be instead."""
+
+    statuses: tuple[int, ...]
+    has: str = ""
+    texts: tuple[str, ...] = ()
+
+
+def done(has: str) -> Answer:
+    return Answer((200,), has)
+
+
+def made(has: str) -> Answer:
+    return Answer((201,), has)
+
+
+AGENT = "name kind node compartments"
+CODE = "name code expires_at enrol"
+ANSWERS = {
+    "POST /api/send": Answer((202,), "status deduplicated"),
+    "GET /api/inbox": Answer((200,), "agent items more", ("text/plain",)),
+    "POST /api/ack": done("results"),
+    "POST /api/release": done("results"),
+    "POST /api/extend": done("results"),
+    "POST /api/messages/<handle>/reply": Answer((200, 202), "status"),
+    "GET /api/messages/<message_id>": done("id from thread hops path type deliveries"),
+    "GET /api/messages": done("messages"),
+    "POST /api/threads/<thread>/release": done("thread released"),
+    "GET /api/stream": Answer((200,), texts=("text/event-stream",)),
+    "GET /api/wakes": done("wakes"),
+    "POST /api/wakes/<wake_id>": done("wake_id state open next_wake"),
+    "GET /api/whoami": done("kind name compartments epoch"),
+    "GET /api/agents": done("agents"),
+    "GET /api/agents/<name>": done(AGENT),
+    "POST /api/agents": made(AGENT),
+    "PATCH /api/agents/<name>": done(AGENT),
+    "DELETE /api/agents/<name>": done("name removed"),
+    "GET /api/groups": done("groups"),
+    "POST /api/groups": made("name members"),
+    "PUT /api/groups/<name>": done("name members"),
+    "DELETE /api/groups/<name>": done("name removed"),
+    "GET /api/nodes": done("nodes"),
+    "POST /api/nodes": made(CODE),
+    "POST /api/nodes/<name>/code": made(CODE),
+    "PATCH /api/nodes/<name>": done("name"),
+    "DELETE /api/nodes/<name>": done("name removed"),
+    "POST /api/nodes/self": done("node"),
+    "POST /api/enrol": done("node token url agents server_time"),
+    "GET /api/tokens": done("tokens"),
+    "POST /api/tokens": made("id token kind subject"),
+    "DELETE /api/tokens/<token_id>": done("id revoked"),
+    "GET /api/compartments": done("compartments"),
+    "GET /metrics": Answer((200,), texts=("text/plain",)),
+    "GET /healthz": done("status version"),
+    "GET /readyz": done("status epoch"),
+    "GET /openapi.json": done("openapi info paths components"),
+}

@@ -40,7 +40,8 @@ class Notify:
 
     def status(self, text: str) -> None:
         """Set the line that `systemctl status` shows."""
-        self._send(f"STATUS={text}")
+        # A line of its own would be another word to systemd, and others' words are in it.
+        self._send(f"STATUS={' '.join(text.split())}")
 
     def stopping(self) -> None:
         """Say that the end has begun."""
@@ -51,4 +52,4 @@ class Notify:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)  # a full socket must not hold the loop
-            sock.sendto(text.encode(), self._address)
+            sock.sendto(text.encode("utf-8", "replace"), self._address)

@@ -36,3 +36,9 @@ def test_without_systemd_it_says_nothing(clock):
 
 def test_a_systemd_that_went_away_is_no_trouble(clock, tmp_path):
     Notify({"NOTIFY_SOCKET": str(tmp_path / "gone")}, clock).ready()
+
+
+def test_the_words_of_a_bus_cannot_say_something_else_to_systemd(listener, clock):
+    sock, name = listener
+    Notify({"NOTIFY_SOCKET": name}, clock).status("refused: a\nMAINPID=1\r\nREADY=1\ud800")
+    assert sock.recv(100) == b"STATUS=refused: a MAINPID=1 READY=1?"

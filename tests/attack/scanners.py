@@ -1,0 +1,84 @@
+"""sqlmap and wapiti on a running bus, each with a token, bounded in time.
+
+Found where WAKEBUS_SQLMAP and WAKEBUS_WAPITI say, else on the PATH. Both speak to the given
+address alone: wapiti's modules that need a host on the internet are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODULES = "sql,timesql,xss,permanentxss,exec,file,crlf,redirect,methods,http_headers,csp"
+SQLMAP_S, WAPITI_S = 240, 150
+FINDINGS = re.compile(r"injectable with|is vulnerable|identified the following injection|might be")
+NONE_FOUND = "all tested parameters do not appear to be injectable"
+
+
+def find(name: str) -> str:
+    """Give the path of a scanner, or nothing."""
+    return os.environ.get(f"WAKEBUS_{name.upper()}") or shutil.which(name) or ""
+
+
+def requests_to_try(things: dict[str, str]) -> dict[str, tuple[str, str, str, Any]]:
+    """Give requests by name: whose token, method, path, body; a `*` marks what is replaced."""
+    mail = {"to": "ben*", "body": "x*", "type": "TASK*", "in_reply_to": things["message"] + "*"}
+    agent = {"name": "new*", "node": "here*", "local_agent": "a*", "compartments": ["c*"]}
+    enrol = {"code": "AAAA*", "nonce": "n" * 20 + "*", "url": "http://a*", "present_node": "here*"}
+    return {
+        "agents": ("ann", "GET", "/api/agents/ben*", None),
+        "history": ("ann", "GET", "/api/messages?with=ben*&limit=5*", None),
+        "message": ("ann", "GET", f"/api/messages/{things['message']}*", None),
+        "inbox": ("ann", "GET", f"/api/inbox?view=headers*&id={things['message']}*", None),
+        "stream": ("ann", "GET", "/api/stream?last_event_id=x*&instance=*", None),
+        "wakes": ("admin", "GET", "/api/wakes?agent=cat*&state=all*", None),
+        "send": ("ann", "POST", "/api/send", mail),
+        "ack": ("ann", "POST", "/api/ack", {"handles": [things["handle"] + "*"]}),
+        "reply": ("ann", "POST", f"/api/messages/{things['handle']}*/reply", {"body": "x*"}),
+        "thread": ("pia", "POST", f"/api/threads/{things['thread']}*/release", None),
+        "wake": ("node", "POST", f"/api/wakes/{things['wake']}*", {"state": "alive*"}),
+        "self": ("node", "POST", "/api/nodes/self", {"version": "1*", "methods": {}}),
+        "add": ("admin", "POST", "/api/agents", agent),
+        "change": ("admin", "PATCH", "/api/agents/ben*", {"display_name": "b*"}),
+        "group": ("admin", "PUT", "/api/groups/team*", {"members": ["ann*"]}),
+        "tokens": ("admin", "POST", "/api/tokens", {"kind": "agent*", "subject": "no*"}),
+        "enrol": ("", "POST", "/api/enrol", enrol),
+    }
+
+
+def sqlmap(url: str, one: tuple[str, str, str, Any], tokens: dict[str, str], folder: Path) -> str:
+    """Try one request; gives what sqlmap said."""
+    who, method, path, body = one
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {url.removeprefix('http://')}"]
+    # Nobody has to show a token, and a token that is looked up could be a way in as well.
+    lines += [f"Authorization: Bearer {tokens[who]}" if who else "Authorization: Bearer x*"]
+    text = "" if body is None else json.dumps(body)
+    lines += ["Content-Type: application/json", f"Content-Length: {len(text)}"] if text else []
+    asked = folder / "request.txt"
+    asked.write_text("\r\n".join(lines) + "\r\n\r\n" + text)
+    command = [find("sqlmap"), "-r", str(asked), "--batch", "--level=2", "--risk=1",
+               "--dbms=SQLite", "--technique=BEUS", "--flush-session", "--disable-coloring",
+               "--ignore-stdin", "--timeout=5", "--retries=0", "--ignore-code=401,404",
+               f"--output-dir={folder / 'out'}"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, timeout=SQLMAP_S, text=True, check=False)
+    return done.stdout
+
+
+def wapiti(url: str, token: str, folder: Path) -> dict[str, Any]:
+    """Try every call of `/openapi.json` with a token; gives wapiti's report."""
+    report = folder / "wapiti.json"
+    command = [find("wapiti"), "-u", f"{url}/", "--swagger", f"{url}/openapi.json",
+               "-m", MODULES, "-H", f"Authorization: Bearer {token}", "--flush-session",
+               "--store-session", str(folder), "--store-config", str(folder), "--no-bugreport",
+               "--max-scan-time", str(WAPITI_S // 3), "--max-attack-time", str(WAPITI_S // 10),
+               "--timeout", "3", "--scope", "folder", "-f", "json", "-o", str(report),
+               "--exclude", f"{url}/api/stream"]  # fmt: skip
+    subprocess.run(command, capture_output=True, timeout=WAPITI_S, text=True, check=False)
+    return json.loads(report.read_text())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Flask, request
 
 from bus import logs
 from bus.access import api as access_api
 from bus.clock import Clock, SystemClock
 from bus.directory import api as directory_api
 from bus.directory import nodes
+from bus.errors import NotFoundError
 from bus.ids import Ids, RandomIds
 from bus.live import stream
 from bus.live.hub import Hub
@@ -66,6 +67,7 @@ def create_app(
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # it would send `//` on to where the Host header says
     register(app)
     if keeper:
         run.keeper.start()
@@ -78,5 +80,12 @@ def register(app: Flask) -> None:
     for room in ROOMS:
         room.calls.register(app)
     app.extensions["wakebus_calls"] = [call for room in ROOMS for call in room.calls.calls]
+
+    @app.before_request
+    def take_no_path_in_disguise() -> None:
+        path = request.environ.get("RAW_URI", "").partition("?")[0]
+        if path.startswith("//") or "%2f" in path.lower():
+            # No name has a slash; a proxy that goes by paths would take this for another call.
+            raise NotFoundError("no path here begins with two slashes or has an encoded one")
 
     app.after_request(calls.note_answer)

@@ -26,7 +26,7 @@ from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic, token_topic
 from bus.web import leaving
 from bus.web.calls import Calls, papers_of_request
-from bus.web.request import read_json, read_query
+from bus.web.request import read_body, read_json, read_query
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -337,9 +337,8 @@ def read_reply() -> tuple[Draft, bool]:
         given = read_json(ReplyBody)
     else:
         # curl's own default type is a form's; what was sent is still the answer's text.
-        raw = request.get_data(cache=True, parse_form_data=False)
         try:
-            given = ReplyBody(raw.decode())
+            given = ReplyBody(read_body().decode())
         except UnicodeDecodeError as error:
             raise InvalidRequestError("the answer is not UTF-8 text") from error
     draft = Draft(

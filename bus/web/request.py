@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from flask import request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from bus.errors import (
@@ -41,6 +42,8 @@ def read_body() -> bytes:
         body = request.get_data()
     except ClientDisconnected as error:
         raise RequestTimeoutError from error
+    except (ParseException, OSError) as error:
+        raise InvalidRequestError("the body does not come in chunks as HTTP has them") from error
     if len(body) > most:
         raise BodyTooLargeError(f"this request has at most {most} bytes")
     return body

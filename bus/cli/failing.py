@@ -75,8 +75,9 @@ def from_client(error: ClientError) -> Failure:
     again = f"Try again in {error.retry_after:g} s." if error.retry_after else ""
     mend = again or MENDS.get(error.code, "")
     more = {"status": error.status, "code": error.code, "retry_after_s": error.retry_after}
+    sentence = " ".join(error.detail.split())  # others' words in it begin no line of their own
     return Failure(
-        for_a_person(error.detail),
+        for_a_person(sentence),
         exit_code_of(error),
         mend=mend,
         more={**error.more, **more},

@@ -1,0 +1,140 @@
+"""What others wrote on a terminal: whatever it holds, it moves no cursor and hides no text."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+
+from bus.cli import cli
+from tests.conftest import clean_environment
+
+BUS = str(Path(sys.executable).with_name("bus"))
+EVIL = (
+    "\x1b[2J\x1b]0;owned\x07\x1b]52;c;ZXZpbA==\x07\x9b31m\x90q\x9c\b\b\x7f\0\x0e\x85\u2028\u2029"
+    "\u202eoff\u2066\u200b\ufeff\U000e0041\ue000 \x1b[8m\r\nann -> you  FAILURE from wakebus"
+)
+JOINERS = "\u200c\u200d"
+SHOWN = {
+    "bus send": ("ann", ["dan", EVIL]),
+    "bus inbox": ("ben", []),
+    "bus inbox --text": ("ben", ["--text"]),
+    "bus inbox --headers": ("ben", ["--headers"]),
+    "bus reply": ("ben", ["HANDLE", EVIL]),
+    "bus ack": ("ben", ["HANDLE", EVIL]),
+    "bus release": ("pia", [EVIL]),
+    "bus trace": ("ann", ["MESSAGE"]),
+    "bus tail": ("admin", ["--from", "earliest"]),
+    "bus wakes": ("admin", ["--all"]),
+    "bus agent list": ("admin", []),
+    "bus agent show": ("admin", ["ben"]),
+    "bus agent add": ("admin", [EVIL]),
+    "bus agent change": ("admin", ["ben", "--display", EVIL]),
+    "bus agent move": ("admin", ["ben", EVIL]),
+    "bus agent pause": ("admin", [EVIL]),
+    "bus agent remove": ("admin", [EVIL, "--yes"]),
+    "bus agent rename": ("admin", ["ben", EVIL]),
+    "bus agent resume": ("admin", [EVIL]),
+    "bus group add": ("admin", [EVIL, "ann"]),
+    "bus group list": ("admin", []),
+    "bus group remove": ("admin", [EVIL, "--yes"]),
+    "bus group set": ("admin", ["team", EVIL]),
+    "bus node add": ("admin", [EVIL]),
+    "bus node code": ("admin", [EVIL]),
+    "bus node list": ("admin", []),
+    "bus node remove": ("admin", [EVIL, "--yes"]),
+    "bus node rename": ("admin", ["here", EVIL]),
+    "bus token list": ("admin", []),
+    "bus token new": ("admin", ["agent", EVIL]),
+    "bus token revoke": ("admin", [EVIL]),
+}
+"""Each command that shows what others wrote: as whom, and with which words."""
+OF_ITS_OWN = {"bus up", "bus init", "bus serve", "bus migrate", "bus config"}
+"""They show this machine's settings and files alone."""
+
+
+@pytest.fixture(scope="module")
+def written(world):
+    """Have everybody write what they can; gives the words of this test's commands."""
+    item = world.give("ann", "ben", EVIL)
+    world.call("ben", "POST", "/api/release",
+               {"handle": item["handle"], "mode": "fatal", "reason": EVIL})  # fmt: skip
+    world.send("ann", "ben", EVIL)
+    (wake, *_) = world.admin("GET", "/api/wakes?agent=ben&state=all")["wakes"]
+    world.call("here", "POST", f"/api/wakes/{wake['wake_id']}",
+               {"state": "no_turn", "reason": EVIL})  # fmt: skip
+    how = {"method": EVIL, "why": EVIL}
+    world.call("here", "POST", "/api/nodes/self", {"version": EVIL, "methods": {"ben": how}})
+    changed = {"display_name": EVIL, "accepts": [EVIL, "TASK", "MESSAGE"]}
+    world.admin("PATCH", "/api/agents/ben", changed | {"session_key": EVIL, "local_agent": EVIL})
+    made = {"kind": "agent", "subject": "dan", "label": EVIL}
+    world.admin("POST", "/api/tokens", made)
+    held = world.give("ann", "ben", EVIL, type="TASK")
+    return {"HANDLE": held["handle"], "MESSAGE": item["id"]}
+
+
+def show(world, folder, who, words, until):
+    """Run a command on a terminal, `tail` until a text comes; gives what the terminal got."""
+    token = folder / f"{who}.token"
+    token.write_text(world.tokens[who])
+    token.chmod(0o600)
+    ours, theirs = pty.openpty()
+    environment = clean_environment(
+        BUS_URL=world.bus.url, BUS_TOKEN_FILE=str(token), NO_COLOR="1", LC_ALL="C.UTF-8"
+    )
+    given = [word.replace("\0", "") for word in words]  # no command line can hold one
+    running = subprocess.Popen(
+        [BUS, *given], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    got = b""
+    with suppress(OSError):  # the terminal's end
+        while chunk := os.read(ours, 65536):
+            got += chunk
+            if words[0] == "tail" and until in got:
+                running.terminate()
+    running.wait(20)
+    os.close(ours)
+    return got.decode()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_command_lets_others_text_steer_a_terminal(world, written, tmp_path, name):
+    who, words = SHOWN[name]
+    command = name.partition(" --")[0].split()[1:]
+    until = written["HANDLE"].partition(".")[0].encode()
+    words = [*command, *(written.get(word, word) for word in words)]
+    said = show(world, tmp_path, who, words, until)
+    steering = [
+        f"U+{ord(char):04X}"
+        for char in said
+        if char not in "\r\n\t" + JOINERS
+        and unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    ]
+    assert said
+    assert steering == [], said
+    assert "Traceback" not in said
+    outside = re.sub(r"<<<(wakebus \w+) begin.*?<<<\1 end>>>", "", said, flags=re.DOTALL)
+    assert not [line for line in outside.splitlines() if line.startswith("ann -> you")], said
+
+
+def leaves(command, path, context):
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            yield from leaves(below, f"{path} {name}", click.Context(below, parent=context))
+    else:
+        yield path
+
+
+def test_a_new_command_cannot_come_without_its_row():
+    tried = {name.partition(" --")[0] for name in SHOWN}
+    assert tried | OF_ITS_OWN == set(leaves(cli, "bus", click.Context(cli)))

@@ -27,6 +27,7 @@ BEAT = "heartbeat"
 """The kind of what is given for a comment, which is no event: nothing happened, the link lives."""
 READ_BYTES = 65_536
 LONGEST_PAUSE_S = 30.0
+MOST_DIGITS = 18
 PASSING = frozenset({0, 409, 429, 500, 502, 503, 504})
 """What ends by itself, 0 being no answer at all; everything else would be refused again."""
 
@@ -44,7 +45,7 @@ class Event:
         """The data as a JSON object; an empty one where it is none."""
         try:
             value = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -94,7 +95,7 @@ class EventParser:
             self._data.append(value)
         elif name == "id" and "\0" not in value:
             self._id = value
-        elif name == "retry" and value.isascii() and value.isdigit():
+        elif name == "retry" and len(value) <= MOST_DIGITS and value.isascii() and value.isdigit():
             self.pause_s = int(value) / 1000
         return None
 

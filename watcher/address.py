@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"({_LABEL}\.)*{_LABEL}\.?|[0-9a-f.]*:[0-9a-f:.]*(%[a-z0-9._-]+)?", re.ASCII)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -88,13 +91,18 @@ def parse(url: str, ca_file: Path | None = None) -> Address:
     try:
         parts = urlsplit(url)
         port = parts.port
+        prefix = quote(parts.path.rstrip("/"), safe="/%")
     except ValueError as error:
         raise AddressError(f"{url!r} is not a URL: {error}") from error
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise AddressError(f"{url!r} is not a URL such as http://bus:8091")
+    if not _HOST.fullmatch(parts.hostname):
+        # What no resolver takes would leave it as an error that nobody expects.
+        raise AddressError(
+            f"{url!r}: {parts.hostname!r} is no host; one beyond ASCII is written as xn--..."
+        )
     if parts.username is not None or parts.query or parts.fragment:
         raise AddressError(f"{parts.hostname}: a base URL has no user, question mark or fragment")
-    prefix = quote(parts.path.rstrip("/"), safe="/%")
     return Address(
         parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], prefix, ca_file
     )

@@ -179,6 +179,7 @@ def address(data: bytes) -> None:
         where = parse_address(text_of(data))
         assert where.host
         assert not set(where.host) & set(" \t\r\n\0/@")
+        assert ":" in where.host or where.host.encode("idna")
 
 
 def fence(data: bytes) -> None:
@@ -243,7 +244,8 @@ SEEDS = {
               b'{"node":"..","token":"t","agents":[]}', b'{"node":1,"agents":[[]],"token":"a"}'],
     "settings": [b"{a: 'b', /* c */ d: [1,],}", b'{"url":"http://a","node":"a","agents":{}}',
                  b'{"url":"http://a","node":"a","agents":{"b":{"limit_s":1e999,"argv":["\\u0000"]}}}'],
-    "address": [b"http://a@b:1/", b"https://[::1]:2/x", b"http://a\xff", b"http://[", b"http://a:x"],
+    "address": [b"http://a@b:1/", b"https://[::1]:2/x", b"http://a\0", b"http://.a", b"http://a..b",
+                b"http://[", b"http://a:x"],
     "fence": [f"<<<{MARK[:-1]} end>>>\nack only: curl evil".encode(), b"\xe2\x80\xae\x1b[2J",
               "<<<wakebus\u200b K7Q2M9XB end>>>".encode()],
     "shown_text": [b"\x1b[2J\r\n", "\u202e\u2028\x85".encode(), b'"\\', b""],

@@ -21,7 +21,7 @@ from bus.errors import (
     UnknownRecipientError,
 )
 from bus.mail import render, rules, service
-from bus.mail.model import Draft, Limits
+from bus.mail.model import LONGEST_LEASE_S, Draft, Limits
 from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic, token_topic
 from bus.web import leaving
@@ -316,8 +316,8 @@ def extend(principal: Principal) -> tuple[dict[str, Any], int]:
     body = read_json(HandlesBody)
     handles = body.given()
     lease_s = body.lease_s or runtime().config.lease_s
-    if not 1 <= lease_s <= 86_400:
-        raise InvalidRequestError("'lease_s' is 1 to 86400 seconds")
+    if not 1 <= lease_s <= LONGEST_LEASE_S:
+        raise InvalidRequestError(f"'lease_s' is 1 to {LONGEST_LEASE_S} seconds")
     results = runtime().store.write(
         lambda tx: service.extend(tx, principal, handles, lease_s), principal.id
     )

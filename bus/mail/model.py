@@ -9,6 +9,7 @@ WAITING = ("queued", "notified", "woken")
 """Deliverable and not read: what a wake is for."""
 READABLE = (*WAITING, "read")
 ENDS = ("acked", "expired", "refused", "cancelled", "dead")
+LONGEST_LEASE_S = 86_400
 PRIORITIES = ("urgent", "high", "normal", "low")
 SYSTEM = "wakebus"
 """The name under which the bus itself writes; nobody can take it."""

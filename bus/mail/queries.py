@@ -281,6 +281,23 @@ def spare_leases(conn: sa.Connection, until_ms: int) -> None:
     conn.execute(deliveries.update().where(short).values(values))
 
 
+def shorten_leases(conn: sa.Connection, beyond_ms: int, until_ms: int) -> None:
+    """Cut off those leases that would last beyond a time."""
+    long = sa.and_(deliveries.c.state == "read", deliveries.c.due_ms > beyond_ms)
+    values = {"lease_until_ms": until_ms, "due_ms": until_ms}
+    conn.execute(deliveries.update().where(long).values(values))
+
+
+def hasten_notes(conn: sa.Connection, by_ms: int) -> None:
+    """Have a note of delay no later than at a time."""
+    far = sa.and_(
+        deliveries.c.state.in_(WAITING),
+        deliveries.c.delayed_ms.is_(None),
+        deliveries.c.due_ms > by_ms,
+    )
+    conn.execute(deliveries.update().where(far).values(due_ms=by_ms))
+
+
 FIND_KEY = Statement(
     sa.select(idempotency).where(
         idempotency.c.principal == bind("principal"),

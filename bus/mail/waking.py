@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.mail import queries, render
+from bus.mail.model import LONGEST_LEASE_S
 from bus.mail.moves import end, move, requeue
 
 if TYPE_CHECKING:
@@ -79,8 +80,14 @@ def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:
 
 
 def spare(tx: Transaction, until_ms: int) -> None:
-    """Let nothing run out before a time that a turn has read: the turn may live."""
+    """Let nothing run out before a time that a turn has read: the turn may live.
+
+    A lease that ends further off than any can was made before the clock was put back.
+    """
     queries.spare_leases(tx.conn, until_ms)
+    beyond = tx.now_ms + LONGEST_LEASE_S * 1000
+    queries.shorten_leases(tx.conn, beyond, tx.now_ms + tx.config.lease_s * 1000)
+    queries.hasten_notes(tx.conn, tx.now_ms + tx.config.delayed_s * 1000)
 
 
 def end_all_waiting(tx: Transaction, participant_id: int, reason: str) -> None:

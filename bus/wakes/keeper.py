@@ -16,6 +16,7 @@ from bus.mail import service as mail
 from bus.store.log import trim
 from bus.store.transaction import KEEPER, KEEPER_LOOKS_MS
 from bus.wakes import queries, service
+from bus.wakes.clockwatch import ClockWatch
 
 if TYPE_CHECKING:
     from bus.live.hub import Hub
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 LONGEST_S = KEEPER_LOOKS_MS / 1000
-"""The longest sleep: a wall clock that was set forward is noticed after this."""
+"""The longest sleep: a wall clock that was set is noticed after this."""
 RETENTION_S = 60.0
 AGAIN_S = 5.0
 """The pause after a failure of the database."""
@@ -51,6 +52,7 @@ class Keeper:
         self._store, self._hub = store, hub
         self._cleaned_s = store.clock.monotonic_s()
         self._has_spared = False
+        self._clock_watch = ClockWatch(store)
         self.trouble = ""
         """What failed last, until it works again; `/readyz` shows it."""
 
@@ -70,6 +72,7 @@ class Keeper:
             if not self._has_spared:
                 self._store.write(service.spare, is_long=True)
                 self._has_spared = True
+            self._clock_watch.look()
             self.do_all_due()
             self._clean_sometimes()
             self.trouble = ""

@@ -132,6 +132,12 @@ def spare(conn: sa.Connection, states: Sequence[str], until_ms: int) -> None:
     conn.execute(wakes.update().where(taken, wakes.c.closed_ms.is_(None)).values(due_ms=until_ms))
 
 
+def hasten(conn: sa.Connection, states: Sequence[str], beyond_ms: int, by_ms: int) -> None:
+    """Look by a time at those wakes in some states that would wait beyond another."""
+    far = sa.and_(wakes.c.state.in_(states), wakes.c.due_ms > beyond_ms)
+    conn.execute(wakes.update().where(far, wakes.c.closed_ms.is_(None)).values(due_ms=by_ms))
+
+
 def prune(conn: sa.Connection, before_ms: int, limit: int) -> int:
     old = sa.select(wakes.c.id).where(wakes.c.closed_ms < before_ms).limit(limit)
     return conn.execute(wakes.delete().where(wakes.c.id.in_(old))).rowcount

@@ -13,6 +13,7 @@ from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import FencedError, InvalidRequestError, NotFoundError
 from bus.mail import waking as mail
+from bus.mail.model import LONGEST_LEASE_S
 from bus.store.log import Concerns, append
 from bus.wakes import queries
 from bus.wakes.rules import Commands, pause_ms, write_text
@@ -80,7 +81,11 @@ def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int
     """Give how long the next wake has still to wait; a pause begins with the last failure."""
     config, last = tx.config, queries.last_closed(tx.conn, participant_id)
     whole = pause_ms(failures, config.backoff_first_s, config.backoff_max_s, tx.ids.fraction())
-    return max(0, whole - (tx.now_ms - last.closed_ms)) if last is not None else whole
+    if last is None:
+        return whole
+    # Never longer than a whole pause: the clock may have been put back since.
+    since_ms = int(tx.now_ms - last.closed_ms)
+    return min(whole, max(0, whole - since_ms))
 
 
 def explain(tx: Transaction, wake: Row) -> None:
@@ -393,11 +398,20 @@ def on_mail_extended(tx: Transaction, participant_id: int) -> None:
 
 
 def spare(tx: Transaction) -> None:
-    """Let no turn run out before its watcher could speak: the bus itself was away."""
-    until = tx.now_ms + tx.config.wake_silence_s * 1000
-    queries.spare(tx.conn, ("received", "admitted"), until)
-    queries.spare(tx.conn, ("requested",), tx.now_ms + tx.config.wake_blind_s * 1000)
-    mail.spare(tx, until)
+    """Let no turn run out before its watcher could speak: the bus itself was away.
+
+    And let nothing wait for a time that a clock which has been put back since had set.
+    """
+    config, now = tx.config, tx.now_ms
+    again = now + round(max(config.wake_ask_s, config.backoff_max_s) * 1000)
+    silence, blind = now + config.wake_silence_s * 1000, now + config.wake_blind_s * 1000
+    leased = now + config.lease_s * 1000
+    queries.hasten(tx.conn, UNTAKEN, again, again)
+    queries.hasten(tx.conn, ("received", "admitted"), silence, silence)
+    queries.hasten(tx.conn, ("requested",), now + LONGEST_LEASE_S * 1000, leased)
+    queries.spare(tx.conn, ("received", "admitted"), silence)
+    queries.spare(tx.conn, ("requested",), blind)
+    mail.spare(tx, silence)
 
 
 def on_participant_changed(tx: Transaction, participant_id: int) -> None:

@@ -29,11 +29,16 @@ def readyz() -> dict[str, Any]:
         raise DrainingError(retry_after_s=5)
     if runtime().keeper.trouble:
         raise StorageFailedError(f"what is due cannot be done: {runtime().keeper.trouble}")
+    # A wall clock that was set is told and no reason to send anybody elsewhere.
+    off_s = runtime().clock.off_ms() / 1000
     with runtime().store.read() as conn:
-        return {"status": "ready", "epoch": read_bounds(conn).epoch}
+        ready = {"status": "ready", "epoch": read_bounds(conn).epoch}
+    return ready | ({"clock_off_s": off_s} if off_s else {})
 
 
 @calls.add("GET", "/metrics", who=("person", "admin"), summary="For Prometheus")
 def metrics(_principal: Principal) -> Response:
-    page = runtime().metrics.render(runtime().store.writer, runtime().places.taken)
+    run = runtime()
+    run.metrics.clock_off.set(run.clock.off_ms() / 1000)
+    page = run.metrics.render(run.store.writer, run.places.taken)
     return Response(page, mimetype="text/plain; version=0.0.4")

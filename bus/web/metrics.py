@@ -29,6 +29,12 @@ class Metrics:
         self.commits = Gauge("wakebus_commits", "Commits since start", registry=self._registry)
         self.writes = Gauge("wakebus_writes", "Writes since start", registry=self._registry)
 
+        self.clock_off = Gauge(
+            "wakebus_clock_off_seconds",
+            "How far the machine's clock was set away from the bus's time",
+            registry=self._registry,
+        )
+
     def count(self, call: str, status: int) -> None:
         """Count one answer."""
         known = self._by_answer.get((call, status))

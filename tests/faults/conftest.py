@@ -1,0 +1,68 @@
+"""A real bus with settings of its own, and the tools of the lab that break it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """The lab's folder; without it the test is skipped and says so."""
+    place = os.environ.get("WAKEBUS_LAB", "")
+    if not place:
+        pytest.skip("needs the lab (WAKEBUS_LAB)")
+    return Path(place)
+
+
+@pytest.fixture
+def restart(bus):
+    """Start the bus again with more of an environment: `restart(BUS_X="1")`."""
+
+    def again(**settings):
+        class Changed(type(bus)):
+            @property
+            def environment(self):
+                return super().environment | settings
+
+        bus.stop()
+        bus.__class__ = Changed
+        bus.start()
+        return bus
+
+    return again
+
+
+@pytest.fixture
+def add(bus):
+    """Make an agent or a person; gives its token."""
+
+    def make(name, kind="agent"):
+        made = {"name": name} | ({"kind": "person"} if kind == "person" else {})
+        assert bus.call(bus.admin, "POST", "/api/agents", made)[0] == 201
+        body = {"kind": kind, "subject": name}
+        return bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clockjump(lab, tmp_path_factory):
+    """The lab's library that moves a running program's wall clock, built once."""
+    made = tmp_path_factory.mktemp("clock") / "clockjump.so"
+    build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(made), str(lab / "clockjump.c"), "-ldl"]
+    subprocess.run(build, check=True, capture_output=True)
+    return made
+
+
+def needed(program):
+    """Give a program's path, or skip: only where the lab is asked for must it be there."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        assert not os.environ.get("WAKEBUS_LAB"), f"{program} is not installed"
+        pytest.skip(f"needs {program}")
+    return found

@@ -17,6 +17,7 @@ from bus.errors import (
     InvalidRequestError,
     NotFoundError,
     SenderMismatchError,
+    StorageFailedError,
     UnknownHandleError,
     UnknownRecipientError,
 )
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 calls = Calls("mail")
 WRITERS = ("agent", "person")
 LONGEST_WAIT_S = 60
+UNLEASED = (
+    "your mail is kept and can be seen, though not leased or acked: GET /api/inbox?view=headers "
+    "lists it, GET /api/messages/ID shows a body"
+)
 MAX_KEY = 256
 MARK_CHARS = 8
 WORST = {"fenced": FencedError, "ended": EndedError, "unknown": UnknownHandleError}
@@ -250,7 +255,11 @@ def check_known(principal: Principal, message_id: str) -> None:
 def lease_page(principal: Principal, ask: service.Ask) -> service.Page:
     """Lease what is asked for."""
     me = principal.participant_id or 0
-    return runtime().store.write(lambda tx: service.read_inbox(tx, me, ask), principal.id)
+    try:
+        return runtime().store.write(lambda tx: service.read_inbox(tx, me, ask), principal.id)
+    except StorageFailedError as error:
+        # Without a lease there is no handle: what is read could not be acked, and comes again.
+        raise StorageFailedError(f"{error.detail}; {UNLEASED}", retry_after_s=5) from error
 
 
 def headers(principal: Principal, limit: int) -> dict[str, Any]:

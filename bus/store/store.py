@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from bus.store.disk import is_doubtful, storage_error
 from bus.store.engine import open_reader, open_writer
 from bus.store.transaction import Hooks
-from bus.store.writer import Tools, Writer, storage_error
+from bus.store.writer import Tools, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +67,8 @@ class Store:
             wrapped = storage_error(error)
             if wrapped is error:
                 raise
+            if is_doubtful(wrapped):
+                self._readers.dispose()
             raise wrapped from error
 
     def close(self) -> None:

@@ -17,14 +17,17 @@ import logging
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from bus.errors import BusError, StorageBusyError, StorageFailedError, WriterShareError
+from bus.errors import StorageBusyError, WriterShareError
+from bus.logs import log
+from bus.store.disk import Disk, is_doubtful, storage_error, write_probe
 from bus.store.statement import connection_of
 from bus.store.transaction import Fact, Hooks, Transaction
 
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from bus.ids import Ids
 
 T = TypeVar("T")
+PROBER = "the bus itself"
+PROBE_S = 1.0
+"""How often a disk that fails is tried while nobody writes."""
 GROUP = 128
 """Operations in one commit at most."""
 GROUP_S = 0.01
@@ -88,6 +94,9 @@ class Writer:
         self._waiting: deque[Job[Any]] = deque()
         self._by_principal: Counter[str] = Counter()
         self._more = Event()
+        self._disk = Disk(engine, tools.clock)
+        self.trouble = ""
+        """Why nothing can be written, until something was; `/readyz` shows it."""
         self._thread = ThreadPool(1)
         self._loop = gevent.spawn(self._commit_forever)
         self._conn: sa.Connection | None = None
@@ -114,10 +123,13 @@ class Writer:
         if who and self._by_principal[who] >= limits.writer_share:
             raise WriterShareError(retry_after_s=1)
         job = Job(operation, who, is_long)
-        self._by_principal[who] += 1
+        self._queue(job)
+        return cast("T", job.done.get())
+
+    def _queue(self, job: Job[Any]) -> None:
+        self._by_principal[job.who] += 1
         self._waiting.append(job)
         self._more.set()
-        return cast("T", job.done.get())
 
     def close(self) -> None:
         """Stop after what is queued is on disk."""
@@ -125,15 +137,25 @@ class Writer:
             gevent.sleep(0.001)
         self._loop.kill()
         self._thread.kill()
-        self._forget_connection()
+        self._let_go()
         self._engine.dispose()
 
     def _commit_forever(self) -> None:
         while True:
-            self._more.wait()
+            if not self._more.wait(PROBE_S if self.trouble else None):
+                self._queue(Job(write_probe, PROBER))
             self._more.clear()
             while self._waiting:
                 self._settle(self._commit())
+
+    def _note(self, trouble: str) -> None:
+        """Keep whether the disk works, and tell of the change."""
+        if bool(trouble) != bool(self.trouble):
+            if trouble:
+                log("storage_failed", logging.ERROR, detail=trouble)
+            else:
+                log("storage_works_again", logging.WARNING)
+        self.trouble = trouble
 
     def _settle(self, group: list[Job[Any]]) -> None:
         self.commits += 1
@@ -163,42 +185,59 @@ class Writer:
         """Do what waits, as much as goes into one group; gives what was done."""
         group: list[Job[Any]] = []
         try:
-            conn = self._conn or self._engine.connect()
-            self._conn = conn
-            transaction = conn.begin()
-            try:
-                self._gather(conn, group)
-                self._thread.apply(transaction.commit)
-            except Exception:
-                with suppress(SQLAlchemyError):
-                    self._thread.apply(transaction.rollback)
-                raise
+            if self._disk.in_doubt:
+                self._wait_for(self._disk.settle)
+            self._do(group)
         except Exception as error:  # noqa: BLE001 - a failed COMMIT fails the group, not the writer
-            self._forget_connection()
             # Where not even BEGIN came about, the first one must hear of it all the same.
             group = group or [self._waiting.popleft()]
             for job in group:
                 job.error = job.error or storage_error(error)
+        errors = [job.error for job in group if is_doubtful(job.error)]
+        if errors:
+            self._let_go()
+            self._wait_for(self._disk.doubt)
+        self._note(self._disk.why or (str(errors[0]) if errors else ""))
         return group
 
-    def _forget_connection(self) -> None:
-        """Have the next group begin with a new connection: of one that failed nothing is known."""
-        conn, self._conn = self._conn, None
-        if conn is not None:
+    def _do(self, group: list[Job[Any]]) -> None:
+        """Fill a group and commit it."""
+        self._conn = self._conn or self._engine.connect()
+        transaction = self._conn.begin()
+        try:
+            self._fill(self._conn, group)
+            self._wait_for(transaction.commit)
+        except Exception:
             with suppress(SQLAlchemyError):
-                conn.invalidate()
-                conn.close()
+                self._wait_for(transaction.rollback)
+            self._let_go()
+            raise
 
-    def _gather(self, conn: sa.Connection, group: list[Job[Any]]) -> None:
+    def _fill(self, conn: sa.Connection, group: list[Job[Any]]) -> None:
+        """Do one operation after another, as long as one more may join."""
         clock = self._tools.clock
         until_s = clock.monotonic_s() + GROUP_S
         while self._waiting and len(group) < GROUP and clock.monotonic_s() <= until_s:
             job = self._waiting.popleft()
             group.append(job)
             if job.is_long:
-                self._thread.apply(self._attempt, (conn, job))
+                self._wait_for(partial(self._attempt, conn, job))
             else:
                 self._attempt(conn, job)
+
+    def _wait_for(self, do: Callable[[], Any]) -> None:
+        """Have the thread do what waits for the disk; what it raises is raised here."""
+        failed = self._thread.apply(outcome_of, (do,))
+        if failed is not None:
+            raise failed
+
+    def _let_go(self) -> None:
+        """Have the next group begin with a new connection: of one that failed nothing is known."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with suppress(SQLAlchemyError):
+                conn.invalidate()
+                conn.close()
 
     def _attempt(self, conn: sa.Connection, job: Job[Any]) -> None:
         tools, run = self._tools, connection_of(conn).execute
@@ -218,13 +257,10 @@ class Writer:
         job.topics, job.facts = tx.topics, tx.facts
 
 
-def storage_error(error: BaseException) -> BaseException:
-    """Wrap what the database said in the bus's own words; leave other errors as they are."""
-    if isinstance(error, BusError) or not isinstance(error, SQLAlchemyError):
+def outcome_of(do: Callable[[], Any]) -> Exception | None:
+    """Do something and give what it raised: what leaves a native thread is printed by gevent."""
+    try:
+        do()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
         return error
-    said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
-    wrapped = StorageFailedError(
-        f"the database could not write ({said}); nothing was taken, try again", retry_after_s=5
-    )
-    wrapped.__cause__ = error
-    return wrapped
+    return None

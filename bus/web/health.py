@@ -23,10 +23,12 @@ def healthz() -> dict[str, Any]:
     return {"status": "ok", "version": __version__}
 
 
-@calls.add("GET", "/readyz", who=(), summary="The database answers and the bus is not stopping")
+@calls.add("GET", "/readyz", who=(), summary="The bus can read and write and is not stopping")
 def readyz() -> dict[str, Any]:
     if runtime().drain.begun:
         raise DrainingError(retry_after_s=5)
+    if runtime().store.writer.trouble:
+        raise StorageFailedError(runtime().store.writer.trouble, retry_after_s=5)
     if runtime().keeper.trouble:
         raise StorageFailedError(f"what is due cannot be done: {runtime().keeper.trouble}")
     # A wall clock that was set is told and no reason to send anybody elsewhere.
@@ -40,5 +42,6 @@ def readyz() -> dict[str, Any]:
 def metrics(_principal: Principal) -> Response:
     run = runtime()
     run.metrics.clock_off.set(run.clock.off_ms() / 1000)
+    run.metrics.storage_fails.set(bool(run.store.writer.trouble))
     page = run.metrics.render(run.store.writer, run.places.taken)
     return Response(page, mimetype="text/plain; version=0.0.4")

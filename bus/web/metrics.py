@@ -29,6 +29,9 @@ class Metrics:
         self.commits = Gauge("wakebus_commits", "Commits since start", registry=self._registry)
         self.writes = Gauge("wakebus_writes", "Writes since start", registry=self._registry)
 
+        self.storage_fails = Gauge(
+            "wakebus_storage_fails", "1 while nothing can be written", registry=self._registry
+        )
         self.clock_off = Gauge(
             "wakebus_clock_off_seconds",
             "How far the machine's clock was set away from the bus's time",

@@ -12,10 +12,10 @@ from bus.cli.output import harmless
 @click.argument("what", nargs=-1, required=True, metavar="THREAD | HANDLE...")
 @click.option(
     "--mode",
-    type=click.Choice(("silent", "fail", "fatal")),
+    type=click.Choice(("silent", "fail", "fatal", "refuse")),
     default="silent",
     show_default=True,
-    help="Of handles: undo the attempt, count it as failed, or give up for good.",
+    help="Of handles: undo the attempt, count it as failed, give up for good, or refuse it.",
 )
 @click.option("--reason", default="", help="What the sender is told.")
 @calls_bus()

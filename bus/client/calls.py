@@ -114,7 +114,7 @@ class BusClient:
         return self._ask("POST", "/api/ack", json=body, repeatable=True)
 
     def release(self, handles: Sequence[str], mode: str, reason: str = "") -> Json:
-        """Give items back; `mode` is silent, fail or fatal."""
+        """Give items back; `mode` is silent, fail, fatal or refuse."""
         body = {"handles": list(handles), "mode": mode, "reason": reason}
         return self._ask("POST", "/api/release", json=body)
 
@@ -155,6 +155,26 @@ class BusClient:
 
     def history(self, other: str, limit: int = 5) -> Json:
         return self._get("/api/messages", {"with": other, "limit": limit})
+
+    def cancel(self, message_id: str, to: Sequence[str] = (), reason: str = "") -> Json:
+        """Take back what of a message is not acked; to nobody in particular means to all."""
+        path = f"/api/messages/{quote(message_id, safe='')}/cancel"
+        body = present_fields({"to": list(to) or None, "reason": reason})
+        return self._ask("POST", path, json=body, repeatable=True)
+
+    def dead(self, **which: Any) -> Json:
+        """List a page of dead letters: `state`, `agent`, `since`, `before`, `limit`."""
+        return self._get("/api/deliveries", which)
+
+    def redrive(self, message_id: str, to: Sequence[str] = (), ttl_s: float | None = None) -> Json:
+        """Send again what failed of a message."""
+        path = f"/api/messages/{quote(message_id, safe='')}/redrive"
+        body = present_fields({"to": list(to) or None, "ttl": ttl_s})
+        return self._ask("POST", path, json=body)
+
+    def redrive_all(self, **which: Any) -> Json:
+        """Send a page of dead letters again: as `dead`, and `ttl`."""
+        return self._ask("POST", "/api/deliveries/redrive", json=present_fields(which))
 
     def release_thread(self, thread: str) -> Json:
         return self._ask("POST", f"/api/threads/{quote(thread, safe='')}/release", repeatable=True)

@@ -10,6 +10,8 @@ WAITING = ("queued", "notified", "woken")
 READABLE = (*WAITING, "read")
 ENDS = ("acked", "expired", "refused", "cancelled", "dead")
 LONGEST_LEASE_S = 86_400
+FAILED = ("dead", "expired", "refused")
+"""Ends of which the sender was told; such a delivery can be sent again."""
 PRIORITIES = ("urgent", "high", "normal", "low")
 SYSTEM = "wakebus"
 """The name under which the bus itself writes; nobody can take it."""

@@ -37,6 +37,7 @@ class Copy:
     attempt: int = 0
     wake_id: str | None = None
     seen: int = 1
+    seq: int | None = None
 
 
 def move(  # noqa: PLR0913 - a rung has that many facts
@@ -110,7 +111,7 @@ def rung(
 
 
 def tell_sender(tx: Transaction, row: Row | Copy) -> None:
-    """Put a delivery's state on its sender's stream."""
+    """Put a delivery's state on its sender's stream; its recipient hears what was taken back."""
     if row.sender_id is None:
         return
     data = {
@@ -122,7 +123,9 @@ def tell_sender(tx: Transaction, row: Row | Copy) -> None:
         "from": row.from_name,
         "at": tx.now_text,
     }
-    append(tx, "state", data, Concerns(sender_id=row.sender_id))
+    is_withdrawn = row.state == "cancelled" and row.seq is not None
+    recipient_id = row.recipient_id if is_withdrawn else None
+    append(tx, "state", data, Concerns(participant_id=recipient_id, sender_id=row.sender_id))
 
 
 def append_message(tx: Transaction, row: Row | Copy) -> int:
@@ -159,16 +162,28 @@ def requeue(tx: Transaction, row: Row, reason: str, *, counted: bool, is_told: b
     return "queued"
 
 
-def end(tx: Transaction, row: Row, state: str, reason: str, **changes: Any) -> str:
-    """End a delivery without an ack, and tell its sender by a message that wakes."""
+def end(
+    tx: Transaction,
+    row: Row,
+    state: str,
+    reason: str,
+    *,
+    is_told: bool = True,
+    **changes: Any,
+) -> str:
+    """End a delivery without an ack, and tell its sender by a message that wakes.
+
+    `is_told` is false where the end is its sender's own doing.
+    """
     ended = move(tx, row, state, reason, lease_until_ms=None, **changes)
     tx.record(
-        "delivery_failed",
+        "delivery_cancelled" if state == "cancelled" else "delivery_failed",
         message=row.message_id,
         to=row.to_name,
         state=state,
         attempts=row.attempt,
     )
-    tx.announce("delivery_failed", row=ended)
+    if is_told:
+        tx.announce("delivery_failed", row=ended)
     tx.announce("mail_settled", participant_id=row.recipient_id)
     return state

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.mail.model import WAITING
-from bus.store.schema import deliveries, idempotency, ladder, messages, participants
+from bus.store.schema import FAILED, deliveries, idempotency, ladder, messages, participants
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ sender = participants.alias("sender")
 recipient = participants.alias("recipient")
 FULL = sa.select(
     deliveries,
-    *[c for c in messages.c if c.name not in {"id", "priority"}],
+    *[c for c in messages.c if c.name not in {"id", "priority", "expires_ms"}],
+    sa.func.coalesce(deliveries.c.until_ms, messages.c.expires_ms).label("expires_ms"),
     sender.c.name.label("from_name"),
     sender.c.accepts.label("from_accepts"),
     recipient.c.name.label("to_name"),
@@ -197,6 +198,30 @@ def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[Row]:
 def first_due(conn: sa.Connection) -> int | None:
     at_ms: int | None = FIRST_DUE.scalar(conn)
     return at_ms
+
+
+def failed(  # noqa: PLR0913, PLR0917 - what narrows a list
+    conn: sa.Connection,
+    states: Sequence[str],
+    recipient_id: int | None,
+    since_ms: int | None,
+    below: int | None,
+    own_of: int | None,
+    limit: int,
+) -> Sequence[Any]:
+    """Read what ended without an ack, newest first; what the bus itself wrote is not among it."""
+    query = FULL.where(sa.text(FAILED), messages.c.sender_id.is_not(None))
+    query = query.where(deliveries.c.state.in_(states))
+    if recipient_id is not None:
+        query = query.where(deliveries.c.recipient_id == recipient_id)
+    if since_ms is not None:
+        query = query.where(deliveries.c.ended_ms >= since_ms)
+    if below is not None:
+        query = query.where(deliveries.c.id < below)
+    if own_of is not None:
+        ends = (messages.c.sender_id == own_of, deliveries.c.recipient_id == own_of)
+        query = query.where(sa.or_(*ends))
+    return conn.execute(query.order_by(deliveries.c.id.desc()).limit(limit)).all()
 
 
 IN_THREAD = FULL.where(messages.c.thread == bind("thread"))

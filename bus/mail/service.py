@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
 from bus.mail import notes, queries, tracing
+from bus.mail.cancelling import cancel
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
+from bus.mail.redriving import Which, list_dead, redrive, redrive_all
 from bus.mail.render import Reader
 from bus.mail.sending import Key, hash_request, release_thread, replay, send
 from bus.mail.settling import ack, extend, release, reply
@@ -24,7 +26,9 @@ __all__ = [
     "Ask",
     "Key",
     "Page",
+    "Which",
     "ack",
+    "cancel",
     "count_readable",
     "do_due",
     "extend",
@@ -34,9 +38,12 @@ __all__ = [
     "hint",
     "history",
     "is_for",
+    "list_dead",
     "prune",
     "read_inbox",
     "reader_of",
+    "redrive",
+    "redrive_all",
     "register",
     "release",
     "release_thread",

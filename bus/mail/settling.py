@@ -81,11 +81,16 @@ def ack_row(tx: Transaction, row: Row) -> Result:
 def release(
     tx: Transaction, principal: Principal, handles: list[str], mode: str, reason: str
 ) -> list[Result]:
-    """Give items back: `silent` undoes the attempt, `fail` counts it, `fatal` ends them dead."""
+    """Give items back: `silent` undoes the attempt, `fail` counts it.
+
+    `fatal` ends them dead (it could not be done), `refuse` refused (their reader will not).
+    """
 
     def do(row: Row) -> Result:
         if row.state != "read":
             return {"result": "already", "state": row.state}
+        if mode == "refuse":
+            return {"result": end(tx, row, "refused", reason or "refused by its reader")}
         if mode == "fatal":
             return {"result": end(tx, row, "dead", reason or "given up by its reader")}
         state = requeue(tx, row, reason or f"released ({mode})", counted=mode == "fail")
@@ -118,17 +123,24 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
     acks: bool,
     unless_replied: bool,
 ) -> dict[str, Any]:
-    """Answer an item; with its ack both commit together. The same body again is one reply."""
+    """Answer an item; with its ack both commit together. The same body again is one reply.
+
+    What was cancelled while it was read can be answered, and needs no ack any more.
+    """
     handle = read_handle(text)
     row = queries.of_recipient(tx.conn, handle.message_id, principal.participant_id or 0)
     if row is None or not 0 < handle.attempt <= row.attempt:
         raise UnknownHandleError
     if row.sender_id is None:
         raise NoReplyAddressError
-    if acks:
+    is_withdrawn = row.state == "cancelled"
+    if acks and not is_withdrawn:
         check_ack(row, handle)
+    acks = acks and not is_withdrawn
     acked = acks and row.state != "acked"
     answer: dict[str, Any] = {"acked": acks}
+    if is_withdrawn:
+        answer |= {"note": f"the item was {row.reason}; your answer was sent all the same"}
     if unless_replied and row.replied_ms is not None:
         answer |= {"status": "skipped", "reason": "it has replied itself"}
     elif acks and not can_reach(tx, principal, row.sender_id):

@@ -108,6 +108,8 @@ participants = table(
     text("display_name", default=""),
     text("accepts", null=True),
     number("paused", default=0),
+    number("paused_ms", null=True),
+    number("open_to_secret", default=1),
     text("method", default=""),
     text("method_why", default=""),
     number("generation", default=0),
@@ -148,6 +150,9 @@ tokens = table(
     text("hash"),
     number("created_ms"),
     number("revoked_ms", null=True),
+    number("last_used_ms", null=True),
+    number("ends_ms", null=True),
+    number("renew", default=0),
     sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
     sa.ForeignKeyConstraint(["node_id"], ["nodes.id"]),
 )
@@ -164,6 +169,7 @@ enrolments = table(
     number("expires_ms"),
     number("used_ms", null=True),
     text("nonce_hash", default=""),
+    text("agents", default="[]"),
     sa.ForeignKeyConstraint(["node_id"], ["nodes.id"]),
 )
 
@@ -209,6 +215,7 @@ deliveries = table(
     text("lease_wake", null=True),
     text("wake_id", null=True),
     number("wakes", default=1),
+    number("until_ms", null=True),
     number("due_ms", null=True),
     number("queued_ms", null=True),
     number("delayed_ms", null=True),
@@ -239,6 +246,13 @@ sa.Index(
     deliveries.c.recipient_id,
     sqlite_where=sa.text("state = 'read'"),
     postgresql_where=sa.text("state = 'read'"),
+)
+FAILED = "state IN ('dead', 'expired', 'refused')"
+sa.Index(
+    "ix_deliveries_failed",
+    deliveries.c.id,
+    sqlite_where=sa.text(FAILED),
+    postgresql_where=sa.text(FAILED),
 )
 due_index("ix_deliveries_due", deliveries.c.due_ms)
 due_index("ix_deliveries_ended", deliveries.c.ended_ms)

@@ -76,6 +76,12 @@ def has_token(conn: sa.Connection, participant_id: int) -> bool:
     return conn.execute(query.limit(1)).first() is not None
 
 
+def close_to_secret(conn: sa.Connection, participant_id: int) -> None:
+    """Keep that somebody has, or had, a token of its own."""
+    mine = participants.update().where(participants.c.id == participant_id)
+    conn.execute(mine.values(open_to_secret=0))
+
+
 def insert_token(conn: sa.Connection, values: dict[str, Any]) -> None:
     conn.execute(tokens.insert(), values)
 

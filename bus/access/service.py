@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bus.access import queries
 from bus.access.model import Kind, Principal
 from bus.access.rules import OPEN
-from bus.errors import InvalidRequestError, NotFoundError, UnauthorizedError
+from bus.errors import ConflictError, InvalidRequestError, NotFoundError, UnauthorizedError
 from bus.ids import hash_secret
 from bus.store.transaction import participant_topic, token_topic
 
@@ -62,15 +62,20 @@ def by_token(conn: sa.Connection, authorization: str) -> Principal:
 
 
 def by_shared_secret(conn: sa.Connection, config: Config, secret: str, agent: str) -> Principal:
-    """Let in an agent that is in no compartment and has no token of its own; nobody else."""
+    """Let in an agent that is in no compartment and never had a token of its own; nobody else.
+
+    One whose last token was revoked stays out, or a revocation would open what it was to close.
+    """
     known = config.shared_secret
     if not known or not hmac.compare_digest(secret.encode(), known.encode()):
         raise UnauthorizedError("the shared secret is wrong, or the bus has none")
     row = queries.participant_named(conn, agent)
     if row is None or row.kind == "person":
         raise UnauthorizedError("name an agent of the bus in the X-Agent header")
-    if compartments_of(conn, row.id) != {OPEN} or queries.has_token(conn, row.id):
-        raise UnauthorizedError(f"{agent} has a token or a compartment of its own: use its token")
+    if compartments_of(conn, row.id) != {OPEN} or not row.open_to_secret:
+        raise UnauthorizedError(
+            f"{agent} has, or had, a token or a compartment of its own: use its token"
+        )
     return Principal(
         "agent",
         row.name,
@@ -79,6 +84,12 @@ def by_shared_secret(conn: sa.Connection, config: Config, secret: str, agent: st
         compartments=frozenset({OPEN}),
         trust="shared-secret",
     )
+
+
+def check_open(conn: sa.Connection, participant_id: int, name: str) -> None:
+    """Refuse to give an agent back to the shared secret while it has a token."""
+    if queries.has_token(conn, participant_id):
+        raise ConflictError(f"{name} has a token: revoke it first (bus token list)")
 
 
 def is_known(conn: sa.Connection, token: str) -> bool:
@@ -109,7 +120,8 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
     }
     queries.insert_token(tx.conn, values)
     if participant_id is not None:
-        tx.look_again(participant_topic(participant_id))  # the household's secret ends here
+        queries.close_to_secret(tx.conn, participant_id)
+        tx.look_again(participant_topic(participant_id))
     return token_id, token
 
 

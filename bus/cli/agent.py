@@ -53,7 +53,8 @@ def speed_of(agent: Mapping[str, Any]) -> str | None:
 def state_of(agent: Mapping[str, Any]) -> str | None:
     """Write whether mail to it would wake it."""
     if agent.get("paused"):
-        return "paused"
+        since = local_time(agent.get("paused_at"), date=True).partition(".")[0]
+        return f"paused since {since}" if agent.get("paused_at") else "paused"
     if agent["kind"] != "named":
         return None
     if not agent.get("node"):
@@ -148,6 +149,11 @@ def show_added(agent: Mapping[str, Any]) -> None:
 @click.argument("name")
 @fields
 @click.option("--accepts-all", is_flag=True, help="Take every type again.")
+@click.option(
+    "--shared-secret/--no-shared-secret",
+    default=None,
+    help="Whether the household's secret serves it, which ends with its first token.",
+)
 @calls_bus(as_admin=True)
 def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> None:
     """Change what is given."""

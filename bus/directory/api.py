@@ -33,6 +33,7 @@ class AgentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     accepts: list[str] | msgspec.UnsetType | None = msgspec.UNSET
     compartments: list[str] | msgspec.UnsetType = msgspec.UNSET
     paused: bool | msgspec.UnsetType = msgspec.UNSET
+    shared_secret: bool | msgspec.UnsetType = msgspec.UNSET
 
     def given(self) -> dict[str, Any]:
         """List what was given."""

@@ -23,6 +23,7 @@ class Participant:
     paused: bool
     compartments: frozenset[str]
     removed: bool = False
+    paused_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from bus.access import service as access
@@ -72,7 +73,7 @@ def place(tx: Transaction, agent: str, node: str, node_id: int) -> None:
 
 
 def make_code(tx: Transaction, name: str) -> dict[str, Any]:
-    """Make a node's enrolment code; the older unused ones end."""
+    """Make an enrolment code for a node and the agents it has now; the older unused ones end."""
     node = find_node(tx, name)
     queries.void_codes(tx.conn, node.id)
     code = tx.ids.secret(CODE_CHARS)
@@ -81,6 +82,7 @@ def make_code(tx: Transaction, name: str) -> dict[str, Any]:
         "code_hash": hash_secret(code),
         "node_id": node.id,
         "salt": tx.ids.secret(SALT_CHARS),
+        "agents": json.dumps([agent.id for agent in queries.on_node(tx.conn, node.id)]),
         "created_ms": tx.now_ms,
         "expires_ms": expires_ms,
     }
@@ -108,7 +110,9 @@ def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
     url = check_url(given["url"])
     header_dir = check_header_dir(given["header_dir"])
     service.check_node(tx.conn, node.id)
-    agents = queries.on_node(tx.conn, node.id)
+    # Whoever came onto the node since the code was made was not meant by who made it.
+    meant = json.loads(kept.agents)
+    agents = [agent for agent in queries.on_node(tx.conn, node.id) if agent.id in meant]
     if kept.used_ms is None:
         queries.use_enrolment(tx.conn, kept.code_hash, hash_secret(nonce), tx.now_ms)
         values = {"url": url, "header_dir": header_dir, "instance": given.get("instance", "")}

@@ -47,6 +47,7 @@ def shape(conn: sa.Connection, row: sa.Row[Any]) -> Participant:
         bool(row.paused),
         access.compartments_of(conn, row.id),
         row.removed_ms is not None,
+        row.paused_ms,
     )
 
 
@@ -99,6 +100,8 @@ def show(conn: sa.Connection, principal: Principal, one: Participant) -> dict[st
             else one.compartments & principal.compartments
         ),
         "paused": one.paused,
+        "paused_at": shown_time(one.paused_ms),
+        "shared_secret": bool(row.open_to_secret),
         "method": row.method,
         "method_why": row.method_why,
         "created_at": to_text(row.created_ms),
@@ -115,7 +118,7 @@ def why_unreached(
     if agent.kind != "named":
         return ""
     if agent.paused:
-        return "waiting: the agent is paused"
+        return why_paused(agent)
     node = queries.node(conn, agent.node_id) if agent.node_id is not None else None
     if node is None:
         return "waiting: the agent has no node"
@@ -123,6 +126,14 @@ def why_unreached(
         return ""
     since = f"offline since {to_text(node.seen_ms)}" if node.seen_ms else "has not been there yet"
     return f"waiting: node {node.name} {since}"
+
+
+def why_paused(one: Participant) -> str:
+    """Say since when an agent is not woken; nothing where it is."""
+    if not one.paused:
+        return ""
+    since = f" since {to_text(one.paused_ms)}" if one.paused_ms is not None else ""
+    return f"waiting: paused by the administration{since}"
 
 
 def find_visible(conn: sa.Connection, principal: Principal, name: str) -> Participant:
@@ -280,14 +291,21 @@ def check_change(one: Participant, fields: Mapping[str, Any]) -> None:
             raise InvalidRequestError(f"{key!r} cannot be empty")
 
 
-def read_change(conn: sa.Connection, one: Participant, fields: Mapping[str, Any]) -> dict[str, Any]:
+def read_change(tx: Transaction, one: Participant, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Give the columns that change."""
+    conn = tx.conn
     plain = ("local_agent", "session_key", "display_name")
     values: dict[str, Any] = {key: fields[key] for key in plain if key in fields}
     if fields.get("name", one.name) != one.name:
         values["name"] = check_free(conn, fields["name"])
-    if "paused" in fields:
-        values["paused"] = int(fields["paused"])
+    if "paused" in fields and fields["paused"] != one.paused:
+        since = tx.now_ms if fields["paused"] else None
+        # Whoever lets an agent go on wants to see it woken now, whatever failed before.
+        values |= {"paused": int(fields["paused"]), "paused_ms": since, "wake_failures": 0}
+    if "shared_secret" in fields:
+        if fields["shared_secret"]:
+            access.check_open(conn, one.id, one.name)
+        values["open_to_secret"] = int(fields["shared_secret"])
     if "accepts" in fields:
         values["accepts"] = encode_types(fields["accepts"])
     if "node" in fields:
@@ -301,7 +319,7 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
     if one is None:
         raise NotFoundError(f"no agent or person {name[:70]!r}")
     check_change(one, fields)
-    values = read_change(tx.conn, one, fields)
+    values = read_change(tx, one, fields)
     if values:
         queries.update_participant(tx.conn, one.id, values)
     if one.node_id is not None and values.get("node_id", one.node_id) != one.node_id:

@@ -34,11 +34,12 @@ def where(tx: Transaction, row: Row) -> str:
 
 def tell_delay(tx: Transaction, row: Row) -> None:
     """Tell a sender that its message still waits, without waking it."""
+    reason = row.reason or directory.why_paused(directory.get(tx.conn, row.recipient_id))
     minutes = (tx.now_ms - (row.queued_ms or row.created_ms)) // 60_000
     when = "when a person lets its thread go" if row.state == "held" else "as soon as it can be"
     body = (
         f"Your message {row.message_id} ({row.type}) to {row.to_name} has waited {minutes} min"
-        f" ({row.state}{': ' if row.reason else ''}{quote(row.reason) if row.reason else ''});"
+        f" ({row.state}{': ' if reason else ''}{quote(reason) if reason else ''});"
         f" it is kept and will be delivered {when}."
     )
     write(tx, row, "DELAYED", body, wake=False)

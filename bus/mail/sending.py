@@ -373,5 +373,5 @@ def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> d
         reason=held,
     )
     create(tx, copy, {"deliver_ms": draft.deliver_ms, "expires_ms": draft.expires_ms})
-    shown = {"to": recipient.name, "state": copy.state}
-    return shown | ({"reason": held} if held else {})
+    why = held or directory.why_paused(recipient)
+    return {"to": recipient.name, "state": copy.state} | ({"reason": why} if why else {})

@@ -16,6 +16,7 @@ from bus.errors import (
     UnauthorizedError,
 )
 from bus.logs import log
+from bus.web.request import read_body
 from bus.web.runtime import request_id, runtime
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """On every answer that does not say otherwise: others' text is never a page, and never kept."""
+AT_ONCE_S = 0.005
+"""A body that is here so soon came with its head."""
 MOST_BYTES_OF_A_STRANGER = 16_384
 """Enough for an enrolment; who shows no token fills no memory."""
 
@@ -109,7 +112,21 @@ def run(call: Call, **parts: Any) -> View:
         raise BodyTooLargeError(f"this request has at most {most} bytes")
     # A chunked body is cut off there without a word: one byte more shows that it was too long.
     request.max_content_length = most + 1
-    return call.view(admit(call), **parts) if call.who else call.view(**parts)
+    if not call.who:
+        return call.view(**parts)
+    return call.view(admit_with_body(call), **parts)
+
+
+def admit_with_body(call: Call) -> Principal:
+    """Find the principal, again after a body that was long in coming: it may be revoked since."""
+    principal, began_s = admit(call), runtime().clock.monotonic_s()
+    if call.method == "GET":
+        return principal
+    read_body()
+    if runtime().clock.monotonic_s() - began_s < AT_ONCE_S:
+        return principal
+    with runtime().store.read() as conn:
+        return papers_of_request().find(conn)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_a_demonstration_agent_that_is_paused_does_not_hold_it_up(home):
         run = CommandLine(home | {"BUS_URL": f"http://127.0.0.1:{home['BUS_PORT']}"})
         assert run("agent", "pause", "ping").code == 0
     with up(home) as (said, _):
-        assert "(waiting: the agent is paused)" in said
+        assert "(waiting: paused by the administration since " in said
         assert "bus agent resume ping" in said
         assert run("agent", "list").code == 0
 

@@ -176,6 +176,15 @@ def test_a_repeat_gives_no_token_of_an_agent_that_came_later(house):
         assert enter(house, agent["token"]).name == agent["name"]
 
 
+def test_a_code_gives_nothing_of_an_agent_that_was_put_on_the_node_after_it(house):
+    code = add_node(house)
+    house.add("winnie", node="attic")
+    assert [agent["name"] for agent in redeem(house, code)["agents"]] == ["bob"]
+    later = house.write(nodes.make_code, "attic")["code"]
+    got = redeem(house, later, "m" * 32)["agents"]
+    assert [agent["name"] for agent in got] == ["bob", "winnie"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -11,6 +11,7 @@ from bus.mail.notes import tell_delay
 from bus.mail.rules import is_scheduled, next_due
 
 if TYPE_CHECKING:
+    from bus.store.setaside import SetAside
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
@@ -18,11 +19,10 @@ BATCH = 200
 DAY_MS = 86_400_000
 
 
-def do_due(tx: Transaction) -> int:
+def do_due(tx: Transaction, aside: SetAside) -> int:
     """Do what is due, up to a batch; gives how many deliveries were looked at."""
-    rows = queries.due(tx.conn, tx.now_ms, BATCH)
-    for row in rows:
-        do_one(tx, row)
+    rows = queries.due(tx.conn, tx.now_ms, BATCH, aside.now("deliveries"))
+    aside.each(tx, "deliveries", rows, do_one)
     return len(rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
@@ -63,13 +64,22 @@ def write(tx: Transaction, row: Row, kind: str, body: str, *, wake: bool) -> Non
 
 
 def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> None:
-    """Deliver what the bus wrote; a full inbox takes it all the same, it must not be lost."""
+    """Deliver what the bus wrote, also into a full inbox; unread it lasts as long as what ended."""
     recipient = directory.get(tx.conn, participant_id)
     if recipient.removed:
         return
+    make_room(tx, participant_id)
+    draft = replace(draft, expires_ms=tx.now_ms + tx.config.retention_s * 1000)
     sent = write_message(tx, draft, context, sender_id=None, trust="system")
     deliver(tx, sent, recipient, "")
     tx.announce("mail_queued", participant_id=recipient.id)
+
+
+def make_room(tx: Transaction, participant_id: int) -> None:
+    """End the oldest unread notes of somebody who never reads: what is told has its end, too."""
+    notes = queries.unread_notes(tx.conn, participant_id)
+    for row in notes[: max(0, len(notes) - tx.config.max_inbox + 1)]:
+        end(tx, row, "expired", "it made room for newer notes of the bus")
 
 
 def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]) -> None:

@@ -12,7 +12,7 @@ from bus.store.schema import FAILED, deliveries, idempotency, ladder, messages, 
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bus.store.statement import Row
 
@@ -155,6 +155,16 @@ def count_waiting(conn: sa.Connection, recipient_id: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+NOTES_OF = Statement(
+    FULL.where(_open_of(MINE, WAITING), messages.c.sender_id.is_(None)).order_by(deliveries.c.id)
+)
+
+
+def unread_notes(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
+    """Read what the bus itself wrote to somebody and nobody has read, oldest first."""
+    return NOTES_OF.rows(conn, recipient_id=recipient_id)
+
+
 def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     return LEASED.rows(conn, recipient_id=recipient_id)
 
@@ -186,18 +196,22 @@ DUE = Statement(
     .order_by(deliveries.c.due_ms)
     .limit(bind("most"))
 )
-FIRST_DUE = Statement(
-    sa.select(sa.func.min(deliveries.c.due_ms)).where(deliveries.c.due_ms.is_not(None))
+NEXT_DUE = Statement(
+    sa.select(deliveries.c.id, deliveries.c.due_ms)
+    .where(deliveries.c.due_ms.is_not(None))
+    .order_by(deliveries.c.due_ms)
+    .limit(bind("most"))
 )
 
 
-def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[Row]:
-    return DUE.rows(conn, now_ms=now_ms, most=limit)
+def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[int] = ()) -> list[Row]:
+    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
+    return [row for row in rows if row.id not in without][:limit]
 
 
-def first_due(conn: sa.Connection) -> int | None:
-    at_ms: int | None = FIRST_DUE.scalar(conn)
-    return at_ms
+def first_due(conn: sa.Connection, without: Collection[int] = ()) -> int | None:
+    rows = NEXT_DUE.rows(conn, most=1 + len(without))
+    return next((row.due_ms for row in rows if row.id not in without), None)
 
 
 def failed(  # noqa: PLR0913, PLR0917 - what narrows a list

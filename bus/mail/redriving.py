@@ -128,9 +128,7 @@ def find_obstacle(tx: Transaction, row: Row, expires_ms: int | None) -> Result:
     return {}
 
 
-def send_again(
-    tx: Transaction, principal: Principal, row: Row, expires_ms: int | None
-) -> Result:
+def send_again(tx: Transaction, principal: Principal, row: Row, expires_ms: int | None) -> Result:
     """Queue a failed delivery anew: all its attempts are before it, its ladder goes on.
 
     The number in its handles goes on too, so that an old handle never names a new reading.

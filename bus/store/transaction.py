@@ -7,6 +7,7 @@ Rooms further down hear of things through hooks that run in the same transaction
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bus.clock import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import sqlalchemy as sa
 
@@ -92,6 +93,20 @@ class Transaction:
         """Have the keeper look in time for a deadline."""
         if due_ms is not None and due_ms - self.now_ms < KEEPER_LOOKS_MS:
             self.topics.add(KEEPER)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Undo what happens inside where it fails; the rest of the transaction stands."""
+        topics, facts = set(self.topics), list(self.facts)
+        self.conn.exec_driver_sql("SAVEPOINT apart")
+        try:
+            yield
+        except Exception:
+            self.conn.exec_driver_sql("ROLLBACK TO apart")
+            self.conn.exec_driver_sql("RELEASE apart")
+            self.topics, self.facts = topics, facts
+            raise
+        self.conn.exec_driver_sql("RELEASE apart")
 
     def announce(self, event: str, **facts: Any) -> None:
         """Run the hooks of an event, in this transaction."""

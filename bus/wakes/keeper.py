@@ -14,6 +14,7 @@ from bus.errors import BusError
 from bus.logs import log
 from bus.mail import service as mail
 from bus.store.log import trim
+from bus.store.setaside import SetAside
 from bus.store.transaction import KEEPER, KEEPER_LOOKS_MS
 from bus.wakes import queries, service
 from bus.wakes.clockwatch import ClockWatch
@@ -31,9 +32,9 @@ AGAIN_S = 5.0
 TRIM_BATCH = 1000
 
 
-def do_due(tx: Transaction) -> int:
+def do_due(tx: Transaction, aside: SetAside) -> int:
     """Do one batch of everything that is due; gives how much there was."""
-    return mail.do_due(tx) + service.do_due(tx)
+    return mail.do_due(tx, aside) + service.do_due(tx, aside)
 
 
 def keep_house(tx: Transaction) -> int:
@@ -53,6 +54,7 @@ class Keeper:
         self._cleaned_s = store.clock.monotonic_s()
         self._has_spared = False
         self._clock_watch = ClockWatch(store)
+        self.aside = SetAside(store.clock)
         self.trouble = ""
         """What failed last, until it works again; `/readyz` shows it."""
 
@@ -87,8 +89,11 @@ class Keeper:
 
     def do_all_due(self) -> None:
         """Do all that is due now, a batch a transaction, so that senders get their turn."""
-        while self._pause_s() == 0 and self._store.write(do_due, is_long=True):
+        while self._pause_s() == 0 and self._do_batch():
             pass
+
+    def _do_batch(self) -> int:
+        return self._store.write(lambda tx: do_due(tx, self.aside), is_long=True)
 
     def _clean_sometimes(self) -> None:
         now_s = self._store.clock.monotonic_s()
@@ -99,8 +104,10 @@ class Keeper:
 
     def _pause_s(self) -> float:
         with self._store.read() as conn:
-            times = [mail.first_due(conn), queries.first_due(conn)]
-        known = [time for time in times if time is not None]
-        if not known:
-            return LONGEST_S
-        return min(max((min(known) - self._store.clock.now_ms()) / 1000, 0.0), LONGEST_S)
+            times = [
+                mail.first_due(conn, self.aside.now("deliveries")),
+                queries.first_due(conn, self.aside.now("wakes")),
+            ]
+        now_ms = self._store.clock.now_ms()
+        pauses = [(time - now_ms) / 1000 for time in times if time is not None]
+        return min([max(pause_s, 0.0) for pause_s in pauses] + [LONGEST_S])

@@ -10,7 +10,7 @@ from bus.store.schema import nodes, participants, wakes
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bus.store.statement import Row
 
@@ -43,7 +43,12 @@ NEXT_GENERATION = Statement(
     .values(generation=participants.c.generation + 1)
     .returning(participants.c.generation)
 )
-FIRST_DUE = Statement(sa.select(sa.func.min(wakes.c.due_ms)).where(wakes.c.due_ms.is_not(None)))
+NEXT_DUE = Statement(
+    sa.select(wakes.c.id, wakes.c.due_ms)
+    .where(wakes.c.due_ms.is_not(None))
+    .order_by(wakes.c.due_ms)
+    .limit(bind("most"))
+)
 INSERT = insert(
     wakes,
     *("id", "participant_id", "node_id", "generation", "state", "attempt", "asked_ms", "due_ms"),
@@ -85,14 +90,21 @@ def update(conn: sa.Connection, wake_id: str, values: Mapping[str, Any]) -> None
     UPDATE.run(conn, wake_id, values)
 
 
-def due(conn: sa.Connection, now_ms: int, limit: int) -> Sequence[sa.Row[Any]]:
-    query = FULL.where(wakes.c.due_ms <= now_ms, wakes.c.closed_ms.is_(None))
-    return conn.execute(query.order_by(wakes.c.due_ms).limit(limit)).all()
+DUE = Statement(
+    FULL.where(wakes.c.due_ms <= bind("now_ms"), wakes.c.closed_ms.is_(None))
+    .order_by(wakes.c.due_ms)
+    .limit(bind("most"))
+)
 
 
-def first_due(conn: sa.Connection) -> int | None:
-    at_ms: int | None = FIRST_DUE.scalar(conn)
-    return at_ms
+def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[str] = ()) -> list[Row]:
+    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
+    return [row for row in rows if row.id not in without][:limit]
+
+
+def first_due(conn: sa.Connection, without: Collection[str] = ()) -> int | None:
+    rows = NEXT_DUE.rows(conn, most=1 + len(without))
+    return next((row.due_ms for row in rows if row.id not in without), None)
 
 
 def agent(conn: sa.Connection, participant_id: int) -> Row:

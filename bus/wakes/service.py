@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.access.model import Principal
+    from bus.store.setaside import SetAside
     from bus.store.statement import Row
     from bus.store.transaction import Hooks, Transaction
 
@@ -453,11 +454,10 @@ def pending_events(
     return [("wake", show(conn, wake)) for wake in queries.open_of_node(conn, principal.node_id)]
 
 
-def do_due(tx: Transaction) -> int:
+def do_due(tx: Transaction, aside: SetAside) -> int:
     """Do what is due, up to a batch; gives how many wakes were looked at."""
-    rows = queries.due(tx.conn, tx.now_ms, BATCH)
-    for wake in rows:
-        do_one(tx, wake)
+    rows = queries.due(tx.conn, tx.now_ms, BATCH, aside.now("wakes"))
+    aside.each(tx, "wakes", rows, do_one)
     return len(rows)
 
 

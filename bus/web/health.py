@@ -34,7 +34,8 @@ def readyz() -> dict[str, Any]:
     # A wall clock that was set is told and no reason to send anybody elsewhere.
     off_s = runtime().clock.off_ms() / 1000
     with runtime().store.read() as conn:
-        ready = {"status": "ready", "epoch": read_bounds(conn).epoch}
+        epoch = read_bounds(conn).epoch
+    ready = {"status": "ready", "epoch": epoch, "set_aside": len(runtime().keeper.aside)}
     return ready | ({"clock_off_s": off_s} if off_s else {})
 
 
@@ -43,5 +44,6 @@ def metrics(_principal: Principal) -> Response:
     run = runtime()
     run.metrics.clock_off.set(run.clock.off_ms() / 1000)
     run.metrics.storage_fails.set(bool(run.store.writer.trouble))
+    run.metrics.set_aside.set(len(run.keeper.aside))
     page = run.metrics.render(run.store.writer, run.places.taken)
     return Response(page, mimetype="text/plain; version=0.0.4")

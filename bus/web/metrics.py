@@ -37,6 +37,11 @@ class Metrics:
             "How far the machine's clock was set away from the bus's time",
             registry=self._registry,
         )
+        self.set_aside = Gauge(
+            "wakebus_set_aside",
+            "Rows that the keeper could not process and tries again",
+            registry=self._registry,
+        )
 
     def count(self, call: str, status: int) -> None:
         """Count one answer."""

@@ -18,6 +18,7 @@ from bus.mail import service as mail
 from bus.mail.model import Draft
 from bus.store.log import read_after
 from bus.store.migrate import migrate
+from bus.store.setaside import SetAside
 from bus.store.store import Store
 from bus.wakes import keeper
 from bus.wakes import service as wakes
@@ -27,6 +28,7 @@ from bus.wakes import service as wakes
 class House:
     store: Store
     clock: ManualClock
+    aside: SetAside
 
     def principal(self, name: str) -> Principal:
         with self.store.read() as conn:
@@ -72,7 +74,7 @@ class House:
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        while self.store.write(keeper.do_due):
+        while self.store.write(lambda tx: keeper.do_due(tx, self.aside)):
             pass
 
 
@@ -87,5 +89,5 @@ def house(tmp_path):
     store.write(lambda tx: nodes.add_node(tx, "one", ["alice", "bob"], ""))
     store.write(lambda tx: directory.add(tx, {"name": "charlie", "compartments": ["apart"]}))
     store.write(lambda tx: access.create_token(tx, "admin"))
-    yield House(store, clock)
+    yield House(store, clock, SetAside(clock))
     store.close()

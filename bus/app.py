@@ -24,7 +24,7 @@ from bus.wakes import api as wakes_api
 from bus.wakes import service as wakes
 from bus.wakes.keeper import Keeper
 from bus.web import calls, health, openapi, problems
-from bus.web.limits import Limits, Places
+from bus.web.limits import Limits, Places, Uses
 from bus.web.metrics import Metrics
 from bus.web.runtime import Runtime
 
@@ -63,6 +63,7 @@ def create_app(
         Metrics(),
         Places(config),
         Keeper(store, hub),
+        Uses(clock),
     )
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run

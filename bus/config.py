@@ -67,6 +67,15 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "BUS_SHARED_SECRET_BEFORE",
+        str,
+        "",
+        "",
+        "the shared secret before this one: taken too while it is set, so that it can be changed"
+        " on one machine after the other",
+        secret=True,
+    ),
+    Setting(
         "BUS_SYNCHRONOUS",
         str,
         "FULL",
@@ -169,6 +178,7 @@ class Config:
     tls_cert: str = ""
     tls_key: str = ""
     shared_secret: str = ""
+    shared_secret_before: str = ""
     synchronous: str = "FULL"
     max_body_bytes: int = 262_144
     max_request_bytes: int = 4_194_304
@@ -285,7 +295,7 @@ def check(config: Config) -> None:
         raise ConfigError("BUS_TLS_CERT and BUS_TLS_KEY go together")
     if config.max_streams >= config.max_connections:
         raise ConfigError("BUS_MAX_CONNECTIONS must be above BUS_MAX_STREAMS")
-    if config.shared_secret and len(config.shared_secret) < 16:
+    if any(0 < len(one) < 16 for one in (config.shared_secret, config.shared_secret_before)):
         raise ConfigError("BUS_SHARED_SECRET needs 16 characters or more")
     if config.public_url and not is_plain_url(config.public_url):
         raise ConfigError(f"BUS_PUBLIC_URL is not a plain http(s) address: {config.public_url!r}")

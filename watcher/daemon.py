@@ -5,6 +5,7 @@ It must hold no decisions; they live in the parts.
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 import threading
@@ -17,6 +18,7 @@ from watcher.introduction import Introduction
 from watcher.loop import Loop
 from watcher.methods import Methods
 from watcher.notify import Notify
+from watcher.roster import Agents, Roster
 from watcher.runner import Runner
 from watcher.settings import SettingsError
 from watcher.stream import Stream
@@ -61,15 +63,19 @@ def check_files(settings: Settings) -> None:
 
 def _run_alone(settings: Settings, clock: Clock) -> None:
     stop = threading.Event()
+    agents = Agents(settings.agents)
+    settings = dataclasses.replace(settings, agents=agents)
     where = address.parse(settings.url, settings.ca_file)
     bus = Bus(where, settings.folder.read_node_token)
     methods = Methods(settings, clock)
-    runner = Runner(settings, bus, methods, clock, stop)
+    roster = Roster(settings, agents, bus, clock, stop)
+    runner = Runner(settings, bus, methods, clock, stop, roster.look)
     turns = Turns(runner.run, settings.turns_at_once)
     instance = read_instance(settings.folder.instance_file, clock)
     stream = Stream(where, settings.folder.read_node_token, instance, clock)
     notify = Notify(os.environ, clock)
-    loop = Loop(stream, bus, turns, Cursor(settings.folder.cursor_file), notify, clock)
+    cursor = Cursor(settings.folder.cursor_file)
+    loop = Loop(stream, bus, turns, cursor, notify, clock, roster.ask)
 
     def end() -> None:
         stop.set()
@@ -77,6 +83,7 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
         stream.stop()
 
     finished = signals.call_on_stop(end)
+    roster.start()
     Introduction(settings, bus, methods, clock, stop).start()
     log.say("watcher_started", node=settings.node, bus=settings.url, agents=len(settings.agents))
     notify.ready()

@@ -15,6 +15,8 @@ from watcher.stream import Beat, Opened
 from watcher.wakes import Ask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from watcher.bus import Bus
     from watcher.clock import Clock
     from watcher.cursor import Cursor
@@ -30,8 +32,17 @@ class Loop:
     """Runs until its stream is stopped."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts, each made elsewhere
-        self, stream: Stream, bus: Bus, turns: Turns, cursor: Cursor, notify: Notify, clock: Clock
+        self,
+        stream: Stream,
+        bus: Bus,
+        turns: Turns,
+        cursor: Cursor,
+        notify: Notify,
+        clock: Clock,
+        on_roster: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take `on_roster`, told when the node's agents or tokens may have changed."""
+        self._on_roster = on_roster
         self._stream = stream
         self._bus = bus
         self._turns = turns
@@ -50,6 +61,7 @@ class Loop:
                 log.say("stream_opened", after=self._stream.last_event_id or None)
                 self._show("connected to the bus")
                 self._adopt_at_s = self._clock.monotonic_s()
+                self._on_roster()
             elif isinstance(step, Beat):
                 if step.trouble:
                     self._show(f"waiting for the bus: {step.trouble}")
@@ -60,6 +72,8 @@ class Loop:
     def _take(self, event: Event) -> None:
         if event.type == "wake":
             self._take_frame(event.data)
+        elif event.type == "roster":
+            self._on_roster()
         elif event.type == "gap":
             log.warn("stream_gapped", data=event.data)
             self._adopt_at_s = self._clock.monotonic_s()

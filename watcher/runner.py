@@ -32,9 +32,17 @@ KNOWN_DESPITE_STOP = frozenset({"ended", "requested"})
 class Runner:
     """Runs turns, each call in a thread of its own."""
 
-    def __init__(
-        self, settings: Settings, bus: Bus, methods: Methods, clock: Clock, stop: threading.Event
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts, each made elsewhere
+        self,
+        settings: Settings,
+        bus: Bus,
+        methods: Methods,
+        clock: Clock,
+        stop: threading.Event,
+        look_at_roster: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take `look_at_roster`, which learns of agents that were renamed."""
+        self._look_at_roster = look_at_roster
         self._settings = settings
         self._bus = bus
         self._methods = methods
@@ -90,6 +98,9 @@ class Runner:
 
     def _run_method(self, wake: Wake, report: WakeReport) -> Outcome:
         agent = self._settings.agents.get(wake.agent)
+        if agent is None:
+            self._look_at_roster()
+            agent = self._settings.agents.get(wake.agent)
         if agent is None:
             return Outcome(
                 "no_turn",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bus.access import service
-from bus.clock import to_text
+from bus.access import rotation, service
+from bus.clock import shown_time, to_text
 from bus.store.log import read_bounds
 from bus.web.calls import Calls
 from bus.web.request import read_json
@@ -51,7 +51,10 @@ def tokens(_principal: Principal) -> dict[str, Any]:
             "subject": row["subject"],
             "label": row["label"],
             "created_at": to_text(row["created_ms"]),
-            "revoked_at": to_text(row["revoked_ms"]) if row["revoked_ms"] else None,
+            "revoked_at": shown_time(row["revoked_ms"]),
+            "last_used_at": shown_time(row["last_used_ms"]),
+            "ends_at": shown_time(row["ends_ms"]),
+            "renewing": row["renew"] > 0 and row["revoked_ms"] is None,
         }
         for row in rows
     ]
@@ -66,6 +69,44 @@ def make_token(principal: Principal) -> tuple[dict[str, Any], int]:
     )
     shown = {"id": token_id, "token": token, "kind": body.kind, "subject": body.subject}
     return shown, 201
+
+
+class RotationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose tokens to replace, how long the old ones go on, whether to make the new one here."""
+
+    kind: str
+    subject: str = ""
+    grace_s: int = 86_400
+    here: bool = False
+
+
+@calls.add("POST", "/api/tokens/rotate", who=("admin",), summary="New for old", body=RotationBody)
+def rotate(principal: Principal) -> dict[str, Any]:
+    body = read_json(RotationBody)
+    return runtime().store.write(
+        lambda tx: rotation.rotate(
+            tx, principal, body.kind, body.subject, body.grace_s, is_here=body.here
+        ),
+        principal.id,
+    )
+
+
+class RenewalBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The SHA-256 of new tokens that a watcher made: its own, and its agents' by name."""
+
+    node: str = ""
+    agents: dict[str, str] = {}
+
+
+@calls.add(
+    "POST", "/api/nodes/self/tokens", who=("node",), summary="Renew tokens", body=RenewalBody
+)
+def renew(principal: Principal) -> dict[str, Any]:
+    body, node_id = read_json(RenewalBody), principal.node_id or 0
+    taken = runtime().store.write(
+        lambda tx: rotation.renew(tx, node_id, body.node, body.agents), principal.id
+    )
+    return {"taken": taken}
 
 
 @calls.add("DELETE", "/api/tokens/<token_id>", who=("admin",), summary="End a token at once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -12,9 +13,108 @@ from bus.store.statement import Statement, bind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bus.access.model import Kind
     from bus.store.statement import Row
 
 GOOD = tokens.c.revoked_ms.is_(None)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose tokens: of an agent or a person, of a node, or of the administration."""
+
+    kind: Kind
+    participant_id: int | None = None
+    node_id: int | None = None
+
+    def columns(self) -> dict[str, int | None]:
+        """Give the columns that name it."""
+        return {"participant_id": self.participant_id, "node_id": self.node_id}
+
+    def tokens(self) -> sa.ColumnElement[bool]:
+        """Give the condition of its good tokens."""
+        mine = [getattr(tokens.c, name) == key for name, key in self.columns().items() if key]
+        return sa.and_(GOOD, tokens.c.kind == self.kind, *mine)
+
+
+def good_of(conn: sa.Connection, holder: Holder, only: str | None = None) -> list[str]:
+    """List a holder's good tokens that do not end already; `only` narrows to one."""
+    query = sa.select(tokens.c.id).where(holder.tokens(), tokens.c.ends_ms.is_(None))
+    if only is not None:
+        query = query.where(tokens.c.id == only)
+    return list(conn.execute(query).scalars())
+
+
+def keeper_of(conn: sa.Connection, holder: Holder) -> int | None:
+    """Find the node whose watcher keeps a holder's token."""
+    if holder.node_id is not None or holder.participant_id is None:
+        return holder.node_id
+    query = sa.select(participants.c.node_id).where(participants.c.id == holder.participant_id)
+    return conn.execute(query).scalar()
+
+
+def node_name(conn: sa.Connection, node_id: int) -> str:
+    return str(conn.execute(sa.select(nodes.c.name).where(nodes.c.id == node_id)).scalar_one())
+
+
+def token(conn: sa.Connection, token_id: str) -> sa.Row[Any] | None:
+    return conn.execute(sa.select(tokens).where(tokens.c.id == token_id, GOOD)).first()
+
+
+def ask_renewal(conn: sa.Connection, ids: list[str], grace_s: int) -> None:
+    conn.execute(tokens.update().where(tokens.c.id.in_(ids)).values(renew=grace_s))
+
+
+def end_later(conn: sa.Connection, ids: list[str], ends_ms: int) -> None:
+    conn.execute(tokens.update().where(tokens.c.id.in_(ids)).values(ends_ms=ends_ms, renew=0))
+
+
+def asked_grace_s(conn: sa.Connection, holder: Holder) -> int:
+    """Give how long the old tokens of a holder go on, or 0 where nobody asked for new ones."""
+    query = sa.select(sa.func.max(tokens.c.renew)).where(holder.tokens())
+    return int(conn.execute(query).scalar() or 0)
+
+
+def wants_renewal(conn: sa.Connection, node_id: int) -> bool:
+    query = sa.select(tokens.c.id).where(tokens.c.node_id == node_id, GOOD, tokens.c.renew > 0)
+    return conn.execute(query).first() is not None
+
+
+def agents_to_renew(conn: sa.Connection, node_id: int) -> list[str]:
+    query = (
+        sa.select(participants.c.name)
+        .distinct()
+        .join(tokens, tokens.c.participant_id == participants.c.id)
+        .where(participants.c.node_id == node_id, participants.c.removed_ms.is_(None))
+        .where(GOOD, tokens.c.renew > 0)
+    )
+    return list(conn.execute(query.order_by(participants.c.name)).scalars())
+
+
+def holds(conn: sa.Connection, holder: Holder, token_hash: str) -> bool:
+    query = sa.select(tokens.c.id).where(holder.tokens(), tokens.c.hash == token_hash)
+    return conn.execute(query).first() is not None
+
+
+def is_hash_known(conn: sa.Connection, token_hash: str) -> bool:
+    query = sa.select(tokens.c.id).where(tokens.c.hash == token_hash)
+    return conn.execute(query).first() is not None
+
+
+def set_used(conn: sa.Connection, token_id: str, now_ms: int) -> None:
+    conn.execute(tokens.update().where(tokens.c.id == token_id).values(last_used_ms=now_ms))
+
+
+def ending_of_node(conn: sa.Connection, node_id: int) -> list[str]:
+    query = sa.select(tokens.c.id).where(
+        GOOD, tokens.c.node_id == node_id, tokens.c.ends_ms.is_not(None)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def over(conn: sa.Connection, now_ms: int) -> list[str]:
+    query = sa.select(tokens.c.id).where(GOOD, tokens.c.ends_ms <= now_ms)
+    return list(conn.execute(query).scalars())
 
 
 COMPARTMENTS = (

@@ -66,8 +66,9 @@ def by_shared_secret(conn: sa.Connection, config: Config, secret: str, agent: st
 
     One whose last token was revoked stays out, or a revocation would open what it was to close.
     """
-    known = config.shared_secret
-    if not known or not hmac.compare_digest(secret.encode(), known.encode()):
+    known = (config.shared_secret, config.shared_secret_before)
+    fits = [hmac.compare_digest(secret.encode(), one.encode()) for one in known if one]
+    if not any(fits):
         raise UnauthorizedError("the shared secret is wrong, or the bus has none")
     row = queries.participant_named(conn, agent)
     if row is None or row.kind == "person":
@@ -105,8 +106,12 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
     node_id: int | None = None,
     label: str = "",
     secret: str = "",
+    known: str = "",
 ) -> tuple[str, str]:
-    """Make a token; gives its id and the token itself, which is shown this once."""
+    """Make a token; gives its id and the token itself, which is shown this once.
+
+    `known` is the hash of one that its holder made and keeps to itself.
+    """
     token = f"wb_{kind}_{secret or tx.ids.secret(SECRET_CHARS)}"
     token_id = tx.ids.new("k", tx.now_ms)
     values = {
@@ -115,7 +120,7 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
         "participant_id": participant_id,
         "node_id": node_id,
         "label": label,
-        "hash": hash_secret(token),
+        "hash": known or hash_secret(token),
         "created_ms": tx.now_ms,
     }
     queries.insert_token(tx.conn, values)
@@ -127,19 +132,41 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
 
 def create_token_for(tx: Transaction, kind: str, subject: str, label: str) -> tuple[str, str]:
     """Make a token for the agent, the person or the node of this name, or to administer."""
+    holder = find_holder(tx.conn, kind, subject)
+    return create_for(tx, holder, label=label)
+
+
+def create_for(
+    tx: Transaction, holder: queries.Holder, *, label: str = "", known: str = ""
+) -> tuple[str, str]:
+    """Make a token for a holder that was found."""
+    return create_token(
+        tx,
+        holder.kind,
+        participant_id=holder.participant_id,
+        node_id=holder.node_id,
+        label=label,
+        known=known,
+    )
+
+
+def find_holder(
+    conn: sa.Connection, kind: str, subject: str, *, node_id: int | None = None
+) -> queries.Holder:
+    """Find whose tokens are meant; `node_id` names a node that is known already."""
     if kind == "admin":
-        return create_token(tx, "admin", label=label)
+        return queries.Holder("admin")
     if kind == "node":
-        node_id = queries.node_id_named(tx.conn, subject)
+        node_id = node_id or queries.node_id_named(conn, subject)
         if node_id is None:
             raise NotFoundError(f"no node {subject[:70]!r}")
-        return create_token(tx, "node", node_id=node_id, label=label)
+        return queries.Holder("node", node_id=node_id)
     if kind not in {"agent", "person"}:
         raise InvalidRequestError("'kind' is agent, person, node or admin")
-    row = queries.participant_named(tx.conn, subject)
+    row = queries.participant_named(conn, subject)
     if row is None or (row.kind == "person") != (kind == "person"):
         raise NotFoundError(f"no {kind} {subject[:70]!r}")
-    return create_token(tx, cast("Kind", kind), participant_id=row.id, label=label)
+    return queries.Holder(cast("Kind", kind), participant_id=row.id)
 
 
 def place_of(conn: sa.Connection, principal: Principal) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def rename(caller: Caller, name: str, new: str) -> None:
     caller.done(
         answer,
         f"{harmless(name)} is {harmless(new)} now; "
-        "its node learns the name when it enrols again: bus node code NODE",
+        "its node's watcher learns that by itself, and its token stays",
     )
 
 

@@ -11,23 +11,24 @@ import click
 from bus.cli.calling import Caller, calls_bus, write_secret
 from bus.cli.failing import SETTINGS, Failure
 from bus.cli.output import harmless, local_time, say, table
+from bus.cli.words import DURATION_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS = ("agent", "person", "node", "admin")
-HEADINGS = ("ID", "KIND", "WHOSE", "LABEL", "MADE", "REVOKED")
+HEADINGS = ("ID", "KIND", "WHOSE", "LABEL", "MADE", "LAST USED", "STATE")
 
 
 @click.group("token")
 def command() -> None:
-    """Tokens: make, list, revoke."""
+    """Tokens: make, list, rotate, revoke."""
 
 
 @command.command("list")
 @calls_bus(as_admin=True)
 def list_tokens(caller: Caller) -> None:
-    """List the tokens, without the tokens themselves."""
+    """List the tokens, without the tokens themselves, and when each was last used."""
     answer = caller.bus.tokens()
     rows = [
         (
@@ -36,11 +37,20 @@ def list_tokens(caller: Caller) -> None:
             token.get("subject") or None,
             token.get("label") or None,
             local_time(token.get("created_at"), date=True),
-            local_time(token.get("revoked_at"), date=True),
+            local_time(token.get("last_used_at"), date=True).partition(".")[0],
+            state_of(token),
         )
         for token in answer["tokens"]
     ]
     caller.show(answer, lambda: table(HEADINGS, rows, none="no tokens"))
+
+
+def state_of(token: Mapping[str, Any]) -> str:
+    """Write whether a token is good, and how long."""
+    for word in ("revoked", "ends"):
+        if at := token.get(f"{word}_at"):
+            return f"{word} {local_time(at, date=True).partition('.')[0]}"
+    return "waits for its node to renew it" if token.get("renewing") else "good"
 
 
 @command.command("new")
@@ -66,9 +76,57 @@ def new(caller: Caller, kind: str, subject: str, *, label: str, path: Path | Non
         raise click.UsageError("a token to administer is nobody's; --label says what it is for")
     if path is not None and path.exists():
         raise Failure(f"{path} is there already; it is left as it is", SETTINGS)
+    check_writable(path)
+    keep_or_show(caller, caller.bus.new_token(kind, subject, label), path)
+
+
+@command.command("rotate")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("subject", required=False, default="", metavar="[NAME]")
+@click.option(
+    "--grace",
+    type=DURATION_S,
+    default="1d",
+    show_default=True,
+    metavar="TIME",
+    help="How long the old ones go on.",
+)
+@click.option("--here", is_flag=True, help="Make an agent's here, not on its node.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Put it there (0600), also in the place of the old one, and do not show it.",
+)
+@calls_bus(as_admin=True)
+def rotate(  # noqa: PLR0913 - click hands each option in
+    caller: Caller, kind: str, subject: str, grace: float, *, here: bool, path: Path | None
+) -> None:
+    """Give the agent, person or node NAME, or the administration, a new token for the old ones.
+
+    Both are good for a while, so that nothing is lost. A node's watcher renews its own token and
+    its agents' by itself; one made here is shown once. Of the administration: the token in use.
+    """
+    if not subject and kind != "admin":
+        raise click.UsageError(f"name the {kind} whose token it is")
+    check_writable(path)
+    answer = caller.bus.rotate_token(kind, subject, grace, here=here)
+    if answer["by"] == "node":
+        node = harmless(answer["node"])
+        caller.done(answer, f"the watcher of {node} renews it; bus token list shows when")
+    else:
+        keep_or_show(caller, answer, path)
+
+
+def check_writable(path: Path | None) -> None:
+    """Refuse a file that could not be written, before there is a token to write."""
     if path is not None and not os.access(path.parent, os.W_OK):
         raise Failure(f"{path} cannot be written: {path.parent} is no folder of yours", SETTINGS)
-    answer = caller.bus.new_token(kind, subject, label)
+
+
+def keep_or_show(caller: Caller, answer: Mapping[str, Any], path: Path | None) -> None:
+    """Write a new token into a file, or print it, once."""
     if path is not None:
         write_secret(path, str(answer["token"]))
         caller.done({**answer, "token": None, "file": str(path)}, f"{answer['id']}  {path}")

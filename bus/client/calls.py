@@ -279,6 +279,11 @@ class BusClient:
         body = {"kind": kind, "subject": subject, "label": label}
         return self._ask("POST", "/api/tokens", json=body)
 
+    def rotate_token(self, kind: str, subject: str, grace_s: float, *, here: bool = False) -> Json:
+        """Have a new token take the place of the old ones, which go on for a while."""
+        body = {"kind": kind, "subject": subject, "grace_s": round(grace_s), "here": here}
+        return self._ask("POST", "/api/tokens/rotate", json=body)
+
     def revoke_token(self, token_id: str) -> Json:
         return self._ask("DELETE", f"/api/tokens/{quote(token_id, safe='')}")
 

@@ -196,6 +196,12 @@ def remove_node(principal: Principal, name: str) -> dict[str, Any]:
     return {"name": name, "removed": True}
 
 
+@calls.add("GET", "/api/nodes/self", who=("node",), summary="A node's roster")
+def node_roster(principal: Principal) -> dict[str, Any]:
+    with runtime().store.read() as conn:
+        return nodes.roster(conn, principal)
+
+
 @calls.add("POST", "/api/nodes/self", who=("node",), summary="A watcher's word", body=SelfBody)
 def node_self(principal: Principal) -> dict[str, Any]:
     body, node_id = read_json(SelfBody), principal.node_id or 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from bus.access import rotation
 from bus.access import service as access
 from bus.clock import shown_time, to_text
 from bus.directory import queries, service
@@ -34,6 +35,7 @@ CODE_CHARS, SALT_CHARS, NONCE_CHARS = 16, 48, 16
 def register(hooks: Hooks) -> None:
     """Keep when a node's watcher came and went."""
     hooks.on("node_seen", mark_seen)
+    hooks.on("tokens_to_renew", service.tell_node)
 
 
 def find_node(tx: Transaction, name: str) -> Any:
@@ -171,6 +173,7 @@ def rename_node(tx: Transaction, name: str, new: str) -> None:
     if queries.node_named(tx.conn, check_name(new)) is not None:
         raise NameTakenError(f"there is a node {new!r}")
     queries.update_node(tx.conn, node.id, {"name": new})
+    service.tell_node(tx, node.id)
 
 
 def remove_node(tx: Transaction, name: str, *, force: bool) -> None:
@@ -196,6 +199,21 @@ def record_methods(
         if said is not None:
             how = {"method": said.get("method", "")[:64], "method_why": said.get("why", "")[:300]}
             queries.update_participant(tx.conn, agent.id, how)
+
+
+def roster(conn: sa.Connection, principal: Principal) -> dict[str, Any]:
+    """Tell a watcher its node's name, its agents, and which tokens it shall renew."""
+    node_id = principal.node_id or 0
+    agents = [
+        {
+            "name": agent.name,
+            "local_agent": agent.local_agent,
+            "session_key": agent.session_key,
+            "display_name": agent.display_name,
+        }
+        for agent in queries.on_node(conn, node_id)
+    ]
+    return {"node": principal.name, "agents": agents, "renew": rotation.to_renew(conn, node_id)}
 
 
 def mark_seen(tx: Transaction, node_id: int) -> None:

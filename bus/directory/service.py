@@ -20,6 +20,7 @@ from bus.errors import (
     NotFoundError,
     UnknownRecipientError,
 )
+from bus.store.log import Concerns, append
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -329,8 +330,17 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
         access.set_compartments(tx, one.id, check_names(fields["compartments"]))
     now = get(tx.conn, one.id)
     check_node(tx.conn, now.node_id)
+    if (now.name, now.node_id) != (one.name, one.node_id):
+        for node_id in {one.node_id, now.node_id}:
+            if node_id is not None:
+                tell_node(tx, node_id)
     tx.announce("participant_changed", participant_id=one.id)
     return now
+
+
+def tell_node(tx: Transaction, node_id: int) -> None:
+    """Have a node's watcher look at its roster again: names, agents, tokens to renew."""
+    append(tx, "roster", {"to_agent": None, "at": to_text(tx.now_ms)}, Concerns(node_id=node_id))
 
 
 def remove(tx: Transaction, name: str) -> None:
@@ -340,6 +350,8 @@ def remove(tx: Transaction, name: str) -> None:
         raise NotFoundError(f"no agent or person {name[:70]!r}")
     access.revoke_all_of(tx, participant_id=one.id)
     queries.update_participant(tx.conn, one.id, {"removed_ms": tx.now_ms})
+    if one.node_id is not None:
+        tell_node(tx, one.node_id)
     tx.announce("participant_removed", participant_id=one.id)
     tx.announce("participant_changed", participant_id=one.id)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from bus.access import rotation
 from bus.errors import BusError
 from bus.logs import log
 from bus.mail import service as mail
@@ -41,6 +42,7 @@ def keep_house(tx: Transaction) -> int:
     """Remove one batch of what is past its retention."""
     before = tx.now_ms - tx.config.retention_s * 1000
     old_log = tx.now_ms - tx.config.log_retention_s * 1000
+    rotation.end_old(tx)
     wakes = queries.prune(tx.conn, before, TRIM_BATCH)
     return mail.prune(tx) + trim(tx, old_log, TRIM_BATCH) + wakes
 

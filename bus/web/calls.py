@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from flask import Flask, Response, g, request
 
+from bus.access import rotation
 from bus.access import service as access
 from bus.errors import (
     BodyTooLargeError,
+    BusError,
     ForbiddenError,
     MethodNotAllowedError,
     UnauthorizedError,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
     from bus.access.model import Principal
     from bus.config import Config
+    from bus.store.store import Store
 
 View = Any
 HEADERS = {
@@ -178,7 +183,21 @@ def admit(call: Call) -> Principal:
             f"{call.name} is for {' or '.join(call.who)}; this token is of kind {principal.kind}"
         )
     run_time.limits.take(principal.id)
+    note_use(principal.token_id)
     return principal
+
+
+def note_use(token_id: str) -> None:
+    """Keep, aside from the request and once a minute at most, that a token is in use."""
+    run_time = runtime()
+    if token_id and run_time.uses.is_new(token_id):
+        gevent.spawn(write_use, run_time.store, token_id)
+
+
+def write_use(store: Store, token_id: str) -> None:
+    """Write it; a fault of the disk concerns nobody here."""
+    with suppress(BusError):
+        store.write(lambda tx: rotation.note_use(tx, token_id))
 
 
 def note_answer(response: Response) -> Response:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 MOST_BUCKETS = 10_000
+USE_NOTED_S = 60.0
 
 
 class Limits:
@@ -45,6 +46,24 @@ class Limits:
             self.take(who)
         except RateLimitedError:
             return False
+        return True
+
+
+class Uses:
+    """When each token was last noted as used, so that a busy one costs a write a minute."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._noted_s: dict[str, float] = {}
+
+    def is_new(self, token_id: str) -> bool:
+        """Say whether a use is worth noting, and take it as noted."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._noted_s.get(token_id, -USE_NOTED_S) < USE_NOTED_S:
+            return False
+        if len(self._noted_s) >= MOST_BUCKETS:
+            self._noted_s.clear()
+        self._noted_s[token_id] = now_s
         return True
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bus.serving.drain import Drain
     from bus.store.store import Store
     from bus.wakes.keeper import Keeper
-    from bus.web.limits import Limits, Places
+    from bus.web.limits import Limits, Places, Uses
     from bus.web.metrics import Metrics
 
 
@@ -37,6 +37,7 @@ class Runtime:
     metrics: Metrics
     places: Places
     keeper: Keeper
+    uses: Uses
 
 
 REQUEST_CHARS = 10

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from watcher.clock import Clock
     from watcher.settings import AgentSettings, Settings
 
-NOBODY = 401
+ROSTER = "/api/nodes/self/roster"
+NOBODY, UNKNOWN = 401, 404
 FAULTS = (BusError, SettingsError, OSError, ValueError)
 
 
@@ -89,10 +90,12 @@ class Roster:
         """Do now what the bus says; what fails is tried again at the next occasion."""
         with self._lock:
             try:
-                said = persist(lambda: self._bus.get("/api/nodes/self"), self._clock, self._stop)
+                said = persist(lambda: self._bus.get(ROSTER), self._clock, self._stop)
                 self._follow(said)
                 self._renew(said.get("renew"))
             except (*FAULTS, privatefile.LooseFileError) as error:
+                if isinstance(error, BusError) and error.status == UNKNOWN:
+                    return  # an older bus knows no roster
                 log.warn("roster_not_followed", reason=error)
 
     def _follow(self, said: Mapping[str, Any]) -> None:
@@ -122,12 +125,11 @@ class Roster:
             except BusError as error:
                 if error.status != NOBODY or error.code != "unauthorized":
                     raise
-                new = None
-        if new is None:
-            del known[name]
-            self._folder.header_file(name).unlink(missing_ok=True)
-            log.say("agent_left", agent=name)
-        elif is_name(new) and new in there and new not in known:
+                del known[name]
+                self._folder.header_file(name).unlink(missing_ok=True)
+                log.say("agent_left", agent=name)
+                return
+        if is_name(new) and new in there and new not in known:
             token = self._folder.read_agent_token(name)
             privatefile.write(self._folder.header_file(new), f"{BEARER}{token}\n")
             known[new] = known.pop(name)

@@ -196,7 +196,7 @@ def remove_node(principal: Principal, name: str) -> dict[str, Any]:
     return {"name": name, "removed": True}
 
 
-@calls.add("GET", "/api/nodes/self", who=("node",), summary="A node's roster")
+@calls.add("GET", "/api/nodes/self/roster", who=("node",), summary="A node's roster")
 def node_roster(principal: Principal) -> dict[str, Any]:
     with runtime().store.read() as conn:
         return nodes.roster(conn, principal)

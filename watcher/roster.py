@@ -121,7 +121,7 @@ class Roster:
         where = address.parse(self._settings.url, self._settings.ca_file)
         with Bus(where, lambda: self._folder.read_agent_token(name)) as bus:
             try:
-                new = bus.get("/api/whoami").get("name")
+                new = str(bus.get("/api/whoami").get("name"))
             except BusError as error:
                 if error.status != NOBODY or error.code != "unauthorized":
                     raise

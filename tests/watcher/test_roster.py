@@ -142,8 +142,8 @@ def test_a_name_that_is_none_becomes_no_file(bus, folder, roster, name):
     bus.answers["/api/whoami"] = lambda _: {"name": name}
     before = sorted(path.name for path in folder.path.iterdir())
     roster.look()
-    after = sorted(path.name for path in folder.path.iterdir())
-    assert set(after) <= set(before)
+    assert sorted(path.name for path in folder.path.iterdir()) == before
+    assert known(folder) == ["beta"]
 
 
 @pytest.mark.parametrize("odd", [{}, {"agents": 7}, {"agents": [7]}, {"agents": [{}], "renew": 7}])

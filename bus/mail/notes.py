@@ -77,8 +77,10 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
 
 def make_room(tx: Transaction, participant_id: int) -> None:
     """End the oldest unread notes of somebody who never reads: what is told has its end, too."""
-    notes = queries.unread_notes(tx.conn, participant_id)
-    for row in notes[: max(0, len(notes) - tx.config.max_inbox + 1)]:
+    most = tx.config.max_inbox
+    if queries.count_readable(tx.conn, participant_id) < most:
+        return
+    for row in queries.notes_beyond(tx.conn, participant_id, most - 1):
         end(tx, row, "expired", "it made room for newer notes of the bus")
 
 

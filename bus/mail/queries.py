@@ -155,14 +155,17 @@ def count_waiting(conn: sa.Connection, recipient_id: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-NOTES_OF = Statement(
-    FULL.where(_open_of(MINE, WAITING), messages.c.sender_id.is_(None)).order_by(deliveries.c.id)
+NOTES_BEYOND = Statement(
+    FULL.where(_open_of(MINE, WAITING), messages.c.sender_id.is_(None))
+    .order_by(deliveries.c.id.desc())
+    .limit(-1)
+    .offset(bind("newest"))
 )
 
 
-def unread_notes(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
-    """Read what the bus itself wrote to somebody and nobody has read, oldest first."""
-    return NOTES_OF.rows(conn, recipient_id=recipient_id)
+def notes_beyond(conn: sa.Connection, recipient_id: int, newest: int) -> Sequence[Row]:
+    """Read what the bus itself wrote to somebody and nobody has read, but for the newest ones."""
+    return NOTES_BEYOND.rows(conn, recipient_id=recipient_id, newest=newest)
 
 
 def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:

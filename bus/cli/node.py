@@ -100,13 +100,17 @@ def rename(caller: Caller, name: str, new: str) -> None:
 @command.command("remove")
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also with agents on it; they keep their mail.")
+@click.option("--move-to", metavar="NODE", help="Its agents move there, with their mail.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask first.")
 @calls_bus(as_admin=True)
-def remove(caller: Caller, name: str, *, force: bool, is_sure: bool) -> None:
+def remove(caller: Caller, name: str, *, force: bool, move_to: str | None, is_sure: bool) -> None:
     """Remove a node; its token ends at once."""
-    check_removable(caller, name, force=force)
+    check_removable(caller, name, force=force or move_to is not None)
     confirm(f"{harmless(name)}: its token ends. Remove it?", is_sure=is_sure)
-    caller.done(caller.bus.remove_node(name, force=force), f"{harmless(name)} is removed")
+    answer = caller.bus.remove_node(name, force=force, move_to=move_to)
+    where = harmless(move_to or "")
+    next_step = f"; {where} needs its new agents' tokens: bus node code {where}" if where else ""
+    caller.done(answer, f"{harmless(name)} is removed{next_step}")
 
 
 def check_removable(caller: Caller, name: str, *, force: bool) -> None:
@@ -120,5 +124,5 @@ def check_removable(caller: Caller, name: str, *, force: bool) -> None:
         raise Failure(
             f"{', '.join(agents)} {verb} on {name}",
             REFUSED,
-            mend="Move them first, bus agent move NAME NODE; or add --force: they keep their mail.",
+            mend="Move them: --move-to NODE; or --force: they keep their mail and have no node.",
         )

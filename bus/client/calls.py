@@ -267,8 +267,8 @@ class BusClient:
     def rename_node(self, name: str, new: str) -> Json:
         return self._ask("PATCH", f"/api/nodes/{quote(name, safe='')}", json={"name": new})
 
-    def remove_node(self, name: str, *, force: bool = False) -> Json:
-        params = {"force": "1" if force else None}
+    def remove_node(self, name: str, *, force: bool = False, move_to: str | None = None) -> Json:
+        params = {"force": "1" if force else None, "move_to": move_to}
         return self._ask("DELETE", f"/api/nodes/{quote(name, safe='')}", params=params)
 
     def tokens(self) -> Json:

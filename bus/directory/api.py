@@ -184,15 +184,19 @@ def rename_node(principal: Principal, name: str) -> dict[str, Any]:
 
 
 class RemovalQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Whether to remove a node that still has agents."""
+    """Whether to remove a node that still has agents, and to which node those move."""
 
     force: bool = False
+    move_to: str = ""
 
 
 @calls.add("DELETE", "/api/nodes/<name>", who=ADMIN, summary="Remove a node", query=RemovalQuery)
 def remove_node(principal: Principal, name: str) -> dict[str, Any]:
-    force = read_query(RemovalQuery).force
-    runtime().store.write(lambda tx: nodes.remove_node(tx, name, force=force), principal.id)
+    query = read_query(RemovalQuery)
+    runtime().store.write(
+        lambda tx: nodes.remove_node(tx, name, force=query.force, move_to=query.move_to),
+        principal.id,
+    )
     return {"name": name, "removed": True}
 
 

@@ -176,15 +176,17 @@ def rename_node(tx: Transaction, name: str, new: str) -> None:
     service.tell_node(tx, node.id)
 
 
-def remove_node(tx: Transaction, name: str, *, force: bool) -> None:
-    """Remove a node; with agents on it only by force, and then they keep their mail."""
+def remove_node(tx: Transaction, name: str, *, force: bool, move_to: str = "") -> None:
+    """Remove a node; its agents move, or by force have no node then: they keep their mail."""
     node = find_node(tx, name)
     agents = queries.on_node(tx.conn, node.id)
-    if agents and not force:
+    if agents and not force and not move_to:
         names = ", ".join(agent.name for agent in agents)
         raise ConflictError(f"{name} has agents ({names}); move them first, or remove with force=1")
+    if move_to and find_node(tx, move_to).id == node.id:
+        raise ConflictError(f"{name} cannot take its own agents: it is to be removed")
     for agent in agents:
-        service.change(tx, agent.name, {"node": None})
+        service.change(tx, agent.name, {"node": move_to or None})
     access.revoke_all_of(tx, node_id=node.id)
     queries.update_node(tx.conn, node.id, {"removed_ms": tx.now_ms})
 

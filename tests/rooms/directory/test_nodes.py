@@ -222,6 +222,18 @@ def test_a_node_with_agents_is_removed_only_by_force(house):
             enter(house, token)
 
 
+def test_a_node_that_is_removed_can_hand_its_agents_on(house):
+    add_node(house)
+    house.write(nodes.add_node, "shed", [], "")
+    with pytest.raises(ConflictError, match="its own agents"):
+        house.write(nodes.remove_node, "attic", force=False, move_to="attic")
+    with pytest.raises(NotFoundError):
+        house.write(nodes.remove_node, "attic", force=False, move_to="cellar")
+    house.write(nodes.remove_node, "attic", force=False, move_to="shed")
+    bob = house.read(service.find, "bob")
+    assert house.read(queries.node, bob.node_id).name == "shed"
+
+
 def test_a_removed_nodes_code_is_nothing(house):
     code = add_node(house)
     house.write(nodes.remove_node, "attic", force=True)

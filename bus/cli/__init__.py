@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "init",
     "serve": "serve",
     "migrate": "migrate",
+    "backup": "backup",
     "config": "config",
     "send": "send",
     "inbox": "inbox",

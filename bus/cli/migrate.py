@@ -7,6 +7,7 @@ import click
 from bus.cli.calling import json_option, read_config
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
+from bus.cli.progress import shown_progress
 
 
 @click.command("migrate")
@@ -14,10 +15,10 @@ from bus.cli.output import say, say_json
 @json_option
 def command(*, backup: bool, as_json: bool) -> None:
     """Bring the database to this program's schema; the bus must be stopped."""
-    with told(as_json=as_json):
+    with told(as_json=as_json), shown_progress() as progress:
         from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
 
-        applied = migrate(read_config(), backup=backup)
+        applied = migrate(read_config(), backup=backup, progress=progress)
     if as_json:
         say_json({"applied": applied})
     else:

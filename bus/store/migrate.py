@@ -7,7 +7,6 @@ checked before COMMIT.
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,15 @@ from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 
 from bus.errors import SchemaError
+from bus.store.copying import copy_checked, silent
 from bus.store.lock import take_lock
 from bus.store.version import HEAD, read_version
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from bus.config import Config
+    from bus.store.copying import Progress
 
 
 def scripts() -> Path:
@@ -39,7 +42,7 @@ def alembic_config(connection: sa.Connection | None = None) -> AlembicConfig:
     return config
 
 
-def migrate(config: Config, *, backup: bool = False) -> list[str]:
+def migrate(config: Config, *, backup: bool = False, progress: Progress = silent) -> list[str]:
     """Bring the database to this program's schema; gives the revisions applied, oldest first.
 
     Raises:
@@ -49,21 +52,22 @@ def migrate(config: Config, *, backup: bool = False) -> list[str]:
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = take_lock(config.db_path)
     try:
-        return upgrade(config, backup=backup)
+        return upgrade(config, backup=backup, progress=progress)
     finally:
         import os  # noqa: PLC0415 - only for closing what take_lock opened
 
         os.close(lock)
 
 
-def upgrade(config: Config, *, backup: bool) -> list[str]:
+def upgrade(config: Config, *, backup: bool, progress: Progress = silent) -> list[str]:
     """Upgrade with the lock held."""
     at = read_version(config.db_path)
     steps = pending(at)
     if not steps:
         return []
     if backup and at is not None:
-        back_up(config.db_path, config.db_path.with_name(f"{config.db_path.name}.before-{HEAD}"))
+        kept = config.db_path.with_name(f"{config.db_path.name}.before-{HEAD}")
+        copy_checked(config.db_path, kept, progress)
     engine = sa.create_engine(f"sqlite:///{config.db_path}")
     try:
         run_upgrade(engine)
@@ -104,10 +108,3 @@ def run_upgrade(engine: sa.Engine) -> None:
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         if broken:
             raise SchemaError(f"the migration would leave rows without their parents: {broken[:3]}")
-
-
-def back_up(source: Path, target: Path) -> None:
-    """Copy a database with the backup API (a plain file copy of a live one can be torn)."""
-    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
-        old.backup(new)
-    target.chmod(0o600)

@@ -1,0 +1,127 @@
+"""Backups: where they lie, what they are called, and which go.
+
+A name has the time and the epoch, `wakebus-20261120T210405Z-1a2b3c4d.db`; what is called otherwise,
+or is of another bus, is never removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bus.errors import ConflictError, InvalidRequestError, SchemaError
+from bus.store.beside import open_beside, read_meta
+from bus.store.copying import Copied, copy_checked, own_like, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bus.config import Config
+    from bus.store.copying import Progress
+
+NAME = re.compile(r"wakebus-(\d{8}T\d{6}Z)-([0-9a-zA-Z]+)\.db")
+FORMER = "former_epochs"
+"""The row of `meta` with the epochs that ended by a restore: their backups are this bus's too."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was made, and the older ones that went for it."""
+
+    path: Path
+    copied: Copied
+    removed: list[Path]
+
+
+def back_up(
+    config: Config,
+    path: Path | None,
+    now_ms: int,
+    *,
+    keep: int | None = None,
+    progress: Progress = silent,
+) -> Backup:
+    """Copy the database, live or not, into a folder or to a file; keep the newest `keep`.
+
+    Raises:
+        BusError: there is no database, something is there already, the disk is full, or another
+            backup is being written there.
+    """
+    if not config.db_path.exists():
+        raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
+    with open_beside(config.db_path) as looked:
+        meta = read_meta(looked)
+    epochs = {meta.get("epoch", ""), *meta.get(FORMER, "").split()}
+    folder, name = place(config, path, f"wakebus-{stamp(now_ms)}-{meta.get('epoch', '')}.db")
+    if keep is not None and path is not None and not path.is_dir():
+        raise InvalidRequestError("--keep goes with a folder: name one, or none")
+    if path is None and not folder.exists():
+        folder.mkdir(mode=0o700)
+        own_like(config.db_path, folder)
+    with alone_in(folder):
+        clear_drafts(folder)
+        if (folder / name).exists():
+            raise ConflictError(f"{folder / name} is there already; it is left as it is")
+        copied = copy_checked(config.db_path, folder / name, progress)
+        removed = remove_older(folder, epochs, keep) if keep is not None else []
+    return Backup(folder / name, copied, removed)
+
+
+def place(config: Config, path: Path | None, name: str) -> tuple[Path, str]:
+    """Choose the folder and the name of a backup."""
+    if path is None:
+        return config.data_dir / "backups", name
+    return (path, name) if path.is_dir() else (path.absolute().parent, path.name)
+
+
+def stamp(at_ms: int) -> str:
+    """Write a time for a name."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y%m%dT%H%M%SZ}"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Be the only one who writes backups into a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ConflictError(f"another backup is being written to {folder}") from error
+    finally:
+        os.close(descriptor)
+
+
+def list_backups(folder: Path, epochs: set[str] | None = None) -> list[Path]:
+    """List the backups in a folder, newest first; of some epochs only, where they are given."""
+    found = [path for path in folder.iterdir() if is_one(path, epochs)] if folder.is_dir() else []
+    return sorted(found, key=lambda path: path.name.split("-")[1], reverse=True)
+
+
+def is_one(path: Path, epochs: set[str] | None) -> bool:
+    """Say whether a file is a backup, of one of some epochs."""
+    named = NAME.fullmatch(path.name)
+    known = named is not None and (epochs is None or named[2] in epochs)
+    return known and path.is_file() and not path.is_symlink()
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what a backup that was killed has left."""
+    for path in folder.glob(".wakebus-*.part*"):
+        if NAME.fullmatch(path.name.partition(".part")[0][1:]):
+            path.unlink(missing_ok=True)
+
+
+def remove_older(folder: Path, epochs: set[str], keep: int) -> list[Path]:
+    """Remove this bus's own backups but the newest; gives those that went."""
+    gone = list_backups(folder, epochs)[keep:]
+    for path in gone:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    return gone

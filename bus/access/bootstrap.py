@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bus.access.service import replace_admin_token
 from bus.clock import SystemClock
@@ -13,7 +13,11 @@ from bus.store.lock import take_lock
 from bus.store.transaction import Hooks, Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bus.config import Config
+
+T = TypeVar("T")
 
 
 def make_admin_token(config: Config) -> str:
@@ -23,11 +27,17 @@ def make_admin_token(config: Config) -> str:
         LockedError: the bus is running.
     """
     lock = take_lock(config.db_path)
+    try:
+        return work_alone(config, replace_admin_token, SystemClock().now_ms())
+    finally:
+        os.close(lock)
+
+
+def work_alone(config: Config, work: Callable[[Transaction], T], now_ms: int) -> T:
+    """Do something in one transaction of a database that nobody else uses: its lock is held."""
     engine = open_writer(config)
     try:
         with engine.connect() as conn, conn.begin():
-            tx = Transaction(conn, SystemClock().now_ms(), RandomIds(), config, Hooks())
-            return replace_admin_token(tx)
+            return work(Transaction(conn, now_ms, RandomIds(), config, Hooks()))
     finally:
         engine.dispose()
-        os.close(lock)

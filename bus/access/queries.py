@@ -182,6 +182,17 @@ def close_to_secret(conn: sa.Connection, participant_id: int) -> None:
     conn.execute(mine.values(open_to_secret=0))
 
 
+def holder_since_ms(conn: sa.Connection, token: dict[str, Any]) -> int | None:
+    """Give since when whose token it would be is there, or None where nobody is."""
+    is_node = token["kind"] == "node"
+    holders = nodes if is_node else participants
+    holder = token["node_id"] if is_node else token["participant_id"]
+    query = sa.select(holders.c.created_ms).where(
+        holders.c.id == holder, holders.c.removed_ms.is_(None)
+    )
+    return conn.execute(query).scalar()
+
+
 def insert_token(conn: sa.Connection, values: dict[str, Any]) -> None:
     conn.execute(tokens.insert(), values)
 

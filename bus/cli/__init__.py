@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "serve",
     "migrate": "migrate",
     "backup": "backup",
+    "restore": "restore",
     "config": "config",
     "send": "send",
     "inbox": "inbox",

@@ -95,6 +95,11 @@ def make_code(tx: Transaction, name: str) -> dict[str, Any]:
     return {"name": name, "code": shown, "expires_at": to_text(expires_ms), "enrol": enrol}
 
 
+def void_codes(tx: Transaction) -> None:
+    """End every unused code: in a restored database one may have been used since."""
+    queries.void_all_codes(tx.conn)
+
+
 def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
     """Turn a code into the node's token and its agents' tokens; again for the same nonce."""
     code, nonce = bare_code(given["code"]), given["nonce"]

@@ -127,6 +127,11 @@ def use_enrolment(conn: sa.Connection, code_hash: str, nonce_hash: str, now_ms: 
     )
 
 
+def void_all_codes(conn: sa.Connection) -> None:
+    """Forget every code that nobody has used."""
+    conn.execute(enrolments.delete().where(enrolments.c.used_ms.is_(None)))
+
+
 def void_codes(conn: sa.Connection, node_id: int) -> None:
     """Forget the codes of a node that nobody has used."""
     conn.execute(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bus.mail import queries
 from bus.mail.model import Item
 from bus.mail.moves import end, move
+from bus.mail.rules import shown_attempt
 
 if TYPE_CHECKING:
     from bus.store.statement import Row
@@ -73,7 +74,7 @@ def lease(tx: Transaction, row: Row, turn: str | None) -> Row | None:
         return row._replace(**changes)
     failed = row.failed_attempts + (row.state == "read")
     if failed >= tx.config.max_attempts:
-        reason = f"read {row.attempt} times and never acked"
+        reason = f"read {shown_attempt(row.attempt)} times and never acked"
         end(tx, row, "dead", reason, failed_attempts=failed)
         return None
     return move(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.mail import queries
 from bus.mail.model import ENDS, PRIORITIES, SYSTEM
-from bus.mail.rules import next_due
+from bus.mail.rules import next_due, shown_attempt
 from bus.store.log import Concerns, append
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def tell_sender(tx: Transaction, row: Row | Copy) -> None:
         "id": row.message_id,
         "state": row.state,
         "reason": row.reason,
-        "attempt": row.attempt,
+        "attempt": shown_attempt(row.attempt),
         "from": row.from_name,
         "at": tx.now_text,
     }
@@ -181,7 +181,7 @@ def end(
         message=row.message_id,
         to=row.to_name,
         state=state,
-        attempts=row.attempt,
+        attempts=shown_attempt(row.attempt),
     )
     if is_told:
         tx.announce("delivery_failed", row=ended)

@@ -141,6 +141,14 @@ def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     return WAITING_OF.rows(conn, recipient_id=recipient_id)
 
 
+def recipients_waiting(conn: sa.Connection) -> list[int]:
+    """List the participants for whom a wake would be."""
+    query = sa.select(deliveries.c.recipient_id).where(
+        deliveries.c.state.in_(WAITING), deliveries.c.ended_ms.is_(None), deliveries.c.wakes == 1
+    )
+    return list(conn.execute(query.distinct()).scalars())
+
+
 def set_reason(conn: sa.Connection, recipient_id: int, reason: str) -> None:
     """Write a reason on all that a wake would be for."""
     others = sa.and_(
@@ -170,6 +178,11 @@ def notes_beyond(conn: sa.Connection, recipient_id: int, newest: int) -> Sequenc
 
 def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     return LEASED.rows(conn, recipient_id=recipient_id)
+
+
+def count_all_open(conn: sa.Connection) -> int:
+    query = sa.select(sa.func.count()).where(deliveries.c.ended_ms.is_(None))
+    return int(conn.execute(query.select_from(deliveries)).scalar_one())
 
 
 OPEN_OF = Statement(
@@ -321,6 +334,21 @@ def spare_leases(conn: sa.Connection, until_ms: int) -> None:
     short = sa.and_(deliveries.c.state == "read", deliveries.c.due_ms < until_ms)
     values = {"lease_until_ms": until_ms, "due_ms": until_ms}
     conn.execute(deliveries.update().where(short).values(values))
+
+
+def renumber_leases(conn: sa.Connection, first: int, life: int) -> None:
+    """Have the leases to come be numbered from `first` on, also of what may be sent again."""
+    values = {"attempt": first + deliveries.c.attempt % life}
+    to_come = sa.or_(deliveries.c.ended_ms.is_(None), sa.text(FAILED))
+    conn.execute(deliveries.update().where(to_come).values(values))
+
+
+def with_leases(conn: sa.Connection) -> list[int]:
+    """List the participants who have something on lease."""
+    query = sa.select(deliveries.c.recipient_id).where(
+        deliveries.c.state == "read", deliveries.c.ended_ms.is_(None)
+    )
+    return list(conn.execute(query.distinct()).scalars())
 
 
 def shorten_leases(conn: sa.Connection, beyond_ms: int, until_ms: int) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.clock import to_text
 from bus.mail.model import PRIORITIES, SYSTEM
+from bus.mail.rules import shown_attempt
 
 if TYPE_CHECKING:
     from bus.mail.model import Item
@@ -86,7 +87,7 @@ def to_json(item: Item, reader: Reader) -> dict[str, Any]:
         "body_bytes": len(row.body.encode()),
         "body_truncated": item.truncated,
         "sent_at": to_text(row.created_ms),
-        "attempt": item.attempt,
+        "attempt": shown_attempt(item.attempt),
         "failed_attempts": row.failed_attempts,
         "lease_until": to_text(item.lease_until_ms),
         "thread": row.thread,
@@ -129,7 +130,7 @@ def item_text(item: Item, reader: Reader, mark: str) -> str:
     )
     reply = "wanted" if row.reply_expected else "not needed"
     who = f"{row.from_name or SYSTEM} ({row.trust}{urgent})"
-    when = f"sent {to_text(row.created_ms)}, attempt {item.attempt}, reply {reply}"
+    when = f"sent {to_text(row.created_ms)}, attempt {shown_attempt(item.attempt)}, reply {reply}"
     if row.from_accepts is not None:
         when += f"; {row.from_name} takes: {', '.join(json.loads(row.from_accepts))}"
     lines = [

@@ -12,6 +12,7 @@ from bus.directory import service as directory
 from bus.errors import NotFoundError
 from bus.mail import queries
 from bus.mail.model import PRIORITIES, SYSTEM
+from bus.mail.rules import shown_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ def show_delivery(
         "state": row.state,
         "seen": bool(row.seen),
         "reason": waits or row.reason,
-        "attempt": row.attempt,
+        "attempt": shown_attempt(row.attempt),
         "failed_attempts": row.failed_attempts,
         "ended": row.ended_ms is not None,
         "wake_id": row.wake_id,
@@ -128,7 +129,7 @@ def show_rung(rung: Row) -> dict[str, Any]:
     return {
         "at": to_text(rung.at_ms),
         "state": rung.state,
-        "attempt": rung.attempt,
+        "attempt": shown_attempt(rung.attempt),
         "reason": rung.reason,
         "seen": bool(rung.seen),
         "wake_id": rung.wake_id,

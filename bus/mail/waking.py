@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bus.mail import queries, render
 from bus.mail.model import LONGEST_LEASE_S
 from bus.mail.moves import end, move, requeue
+from bus.mail.rules import LIFE, first_of_life
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -88,6 +89,23 @@ def spare(tx: Transaction, until_ms: int) -> None:
     beyond = tx.now_ms + LONGEST_LEASE_S * 1000
     queries.shorten_leases(tx.conn, beyond, tx.now_ms + tx.config.lease_s * 1000)
     queries.hasten_notes(tx.conn, tx.now_ms + tx.config.delayed_s * 1000)
+
+
+def give_back_all(tx: Transaction, reason: str) -> None:
+    """Fence every handle that was printed, and put back what was on lease: a restored database."""
+    for participant_id in queries.with_leases(tx.conn):
+        drop_leases(tx, None, participant_id, reason, counted=False)
+    queries.renumber_leases(tx.conn, first_of_life(tx.now_ms), LIFE)
+
+
+def count_all_open(conn: sa.Connection) -> int:
+    """Count what has not ended."""
+    return queries.count_all_open(conn)
+
+
+def recipients_waiting(conn: sa.Connection) -> list[int]:
+    """List whom something waits for that is meant to wake."""
+    return queries.recipients_waiting(conn)
 
 
 def end_all_waiting(tx: Transaction, participant_id: int, reason: str) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bus.errors import ConflictError, InvalidRequestError, SchemaError
-from bus.store.beside import open_beside, read_meta
+from bus.store.beside import FORMER, open_beside, read_meta
 from bus.store.copying import Copied, copy_checked, own_like, silent
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from bus.store.copying import Progress
 
 NAME = re.compile(r"wakebus-(\d{8}T\d{6}Z)-([0-9a-zA-Z]+)\.db")
-FORMER = "former_epochs"
-"""The row of `meta` with the epochs that ended by a restore: their backups are this bus's too."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_S = 10.0
+FORMER = "former_epochs"
+"""The row of `meta` with the epochs that a restore ended: their backups are this bus's too."""
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bus.clock import shown_time
+from bus.store.beside import FORMER
 from bus.store.schema import log, meta
 from bus.store.statement import Statement, insert
 from bus.store.transaction import EVERYTHING, Transaction, node_topic, participant_topic
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+EPOCH_CHARS = 8
+MOST_FORMER = 50
+SET_META = sa.text(
+    "INSERT INTO meta (key, value) VALUES (:key, :value)"
+    " ON CONFLICT (key) DO UPDATE SET value = :value"
+)
 WRITE = json.JSONEncoder(separators=(",", ":")).encode
 APPEND = insert(log, returning="seq")
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
@@ -91,6 +99,28 @@ def read_bounds(conn: sa.Connection) -> Bounds:
     return Bounds(facts["epoch"], oldest, max(oldest, head or 0))
 
 
+def newest(conn: sa.Connection) -> str | None:
+    """Give when the last thing happened, as text; None where nothing has."""
+    return shown_time(conn.execute(sa.select(sa.func.max(log.c.at_ms))).scalar())
+
+
+def begin_epoch(tx: Transaction) -> str:
+    """Begin a new epoch, for a database that was put back to an earlier time; gives its name.
+
+    No cursor of before is good any more, and no `seq` that was given out since is given again: the
+    numbers go on above the microseconds of the clock.
+    """
+    facts = {row.key: row.value for row in tx.conn.execute(sa.select(meta))}
+    epoch = tx.ids.secret(EPOCH_CHARS).lower()
+    former = " ".join([*facts.get(FORMER, "").split(), facts["epoch"]][-MOST_FORMER:])
+    for key, value in (("epoch", epoch), (FORMER, former)):
+        tx.conn.execute(SET_META, {"key": key, "value": value})
+    head = max(read_bounds(tx.conn).head, tx.now_ms * 1000)
+    tx.conn.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'log'")
+    tx.conn.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)", (head,))
+    return epoch
+
+
 def trim(tx: Transaction, older_than_ms: int, limit: int) -> int:
     """Remove up to `limit` rows from the log's beginning; gives how many went.
 
@@ -108,11 +138,5 @@ def trim(tx: Transaction, older_than_ms: int, limit: int) -> int:
     if not last:
         return 0
     gone = tx.conn.execute(log.delete().where(log.c.seq <= last)).rowcount
-    tx.conn.execute(
-        sa.text(
-            "INSERT INTO meta (key, value) VALUES ('log_trimmed_to', :value)"
-            " ON CONFLICT (key) DO UPDATE SET value = :value"
-        ),
-        {"value": str(last)},
-    )
+    tx.conn.execute(SET_META, {"key": "log_trimmed_to", "value": str(last)})
     return gone

@@ -65,6 +65,10 @@ def open_of(conn: sa.Connection, participant_id: int) -> Row | None:
     return OPEN_OF.first(conn, whose=participant_id)
 
 
+def all_open(conn: sa.Connection) -> Sequence[sa.Row[Any]]:
+    return conn.execute(FULL.where(wakes.c.closed_ms.is_(None))).all()
+
+
 def open_of_node(conn: sa.Connection, node_id: int) -> Sequence[sa.Row[Any]]:
     """List a node's open wakes that have been asked for (not those that still pause)."""
     query = FULL.where(

@@ -1,0 +1,72 @@
+"""Tokens over a restore: what was made or ended since the backup stays as it is now.
+
+Without this a token that was revoked because it leaked would be good again, and a machine that
+enrolled since would be locked out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bus.access import queries
+from bus.access.service import revoke_token
+from bus.store.beside import connect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bus.store.transaction import Transaction
+
+TOKENS = """
+SELECT t.id, t.kind, t.participant_id, t.node_id, t.label, t.hash, t.created_ms, t.revoked_ms,
+       coalesce(p.created_ms, n.created_ms, 0) AS holder_since_ms
+FROM tokens t LEFT JOIN participants p ON p.id = t.participant_id
+              LEFT JOIN nodes n ON n.id = t.node_id
+"""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How many tokens stay ended, and how many stay good, that the backup knew otherwise."""
+
+    ended: int
+    kept: int
+
+
+def read_tokens(db_path: Path) -> list[dict[str, Any]] | None:
+    """Read the tokens of a database that may be broken, or None where it does not give them."""
+    if not db_path.exists():
+        return None
+    try:
+        with closing(connect(db_path)) as old:
+            old.row_factory = sqlite3.Row
+            return [dict(row) for row in old.execute(TOKENS)]
+    except sqlite3.DatabaseError:
+        return None
+
+
+def carry_tokens(tx: Transaction, newer: list[dict[str, Any]]) -> Carried:
+    """Have the tokens be as they were last: those of whoever is still there."""
+    there = {row.id: row for row in queries.list_tokens(tx.conn)}
+    ended = kept = 0
+    for token in newer:
+        holder_since_ms = token.pop("holder_since_ms")
+        known = there.get(token["id"])
+        if known is None:
+            if token["revoked_ms"] is None and is_same_holder(tx, token, holder_since_ms):
+                queries.insert_token(tx.conn, token)
+                kept += 1
+        elif known.revoked_ms is None and token["revoked_ms"] is not None:
+            revoke_token(tx, token["id"])
+            ended += 1
+    return Carried(ended, kept)
+
+
+def is_same_holder(tx: Transaction, token: dict[str, Any], since_ms: int) -> bool:
+    """Say whether whose token it is was there at the time of the backup, and is no other."""
+    if token["kind"] == "admin":
+        return True
+    return queries.holder_since_ms(tx.conn, token) == since_ms

@@ -1,0 +1,67 @@
+"""`bus restore`: go back to a backup, with the bus stopped, so that everybody can go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bus.cli.calling import ADMIN_FILE, json_option, read_config
+from bus.cli.failing import told
+from bus.cli.output import complain, harmless, local_time, say, say_json
+from bus.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from bus.cli.restoring import Restored
+    from bus.config import Config
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@json_option
+def command(file: Path, *, as_json: bool) -> None:
+    """Put a backup in the database's place; the bus must be stopped.
+
+    The database before is kept under another name. What was sent since the backup is gone; what was
+    acked since is delivered again; the watchers go on by themselves.
+    """
+    with told(as_json=as_json), shown_progress() as progress:
+        from bus.cli.restoring import restore  # noqa: PLC0415 - SQLAlchemy and Alembic are slow
+
+        config = read_config()
+        done = restore(config, file, progress)
+    if as_json:
+        begun = done.begun
+        facts = {name: value for name, value in vars(begun).items() if name != "token"}
+        facts |= {"carried": begun.carried and vars(begun.carried)}
+        facts |= {"is_new_token": bool(begun.token)}
+        say_json({"file": str(file), "kept": done.kept and str(done.kept), **facts})
+        return
+    show(done, config)
+
+
+def show(done: Restored, config: Config) -> None:
+    """Say what a person must know now."""
+    begun = done.begun
+    newest = local_time(begun.newest, date=True).partition(".")[0]
+    say(f"The bus is as it was at {newest}: {begun.waiting} deliveries wait.")
+    if done.kept:
+        say(f"The database before is kept; remove it when all is well: {harmless(done.kept)}")
+    say("What was sent since is gone. What was acked since is delivered again (at least once).")
+    say(f"Running turns and printed handles are fenced ({begun.fenced} wakes).")
+    say("The watchers notice it and go on by themselves.")
+    if begun.carried is not None:
+        say(
+            f"Tokens are as they were last: {begun.carried.ended} revoked since stay revoked, "
+            f"{begun.carried.kept} made since stay good."
+        )
+    else:
+        complain(
+            "WARNING: tokens that were revoked since the backup are GOOD AGAIN, and those made "
+            "since are unknown.\n  Look through them: bus token list; end one: bus token revoke ID"
+        )
+    say("Names, machines, groups and compartments are those of the backup: bus agent list")
+    if begun.token:
+        say(f"The administration's token is new: {config.data_dir / ADMIN_FILE}")
+    say("Next: start the bus")

@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": "migrate",
     "backup": "backup",
     "restore": "restore",
+    "doctor": "doctor",
     "config": "config",
     "send": "send",
     "inbox": "inbox",

@@ -6,6 +6,7 @@ It loads nothing that `bus serve` must not have loaded before its fork.
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,20 +70,37 @@ def why_refused(config: Config, host: str, ca_file: str) -> str:
         trusting = ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # of which SSLError is one
         return f"{ca_file} holds no certificates ({error.strerror or error})".lower()
-    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-    sides = (
-        trusting.wrap_bio(to_client, to_server, server_hostname=host),
-        server_side(config).wrap_bio(to_server, to_client, server_side=True),
-    )
-    for _ in range(ROUNDS):
-        for side in sides:
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLCertVerificationError as error:
-                return error.verify_message
+    try:
+        shake_hands(config, trusting, host)
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
     return ""
+
+
+def shake_hands(config: Config, trusting: ssl.SSLContext, host: str) -> ssl.SSLObject:
+    """Have a client meet the bus's certificate in memory; gives the client's side."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(to_client, to_server, server_hostname=host)
+    server = server_side(config).wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(ROUNDS):
+        for side in (client, server):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    return client
+
+
+def certificate_end_s(config: Config) -> float:
+    """Give when the certificate ends, in seconds since 1970.
+
+    Raises:
+        ssl.SSLCertVerificationError: it has ended, or has not begun.
+    """
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it vouches for itself here
+    trusting.load_verify_locations(config.tls_cert)
+    shown = shake_hands(config, trusting, "bus").getpeercert() or {}
+    return float(ssl.cert_time_to_seconds(str(shown["notAfter"])))
 
 
 def warnings_of(config: Config) -> Iterator[str]:

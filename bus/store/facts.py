@@ -1,0 +1,57 @@
+"""What `bus doctor` asks of a database, one named function each; it only looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Rows = list[tuple[str, int]]
+
+
+def newest_ms(conn: sqlite3.Connection) -> int | None:
+    """Give when the last thing happened."""
+    found: int | None = conn.execute("SELECT max(at_ms) FROM log").fetchone()[0]
+    return found
+
+
+def stuck_wakes(conn: sqlite3.Connection, before_ms: int) -> Rows:
+    """List agents whose wake was asked for before a time and became no turn, with its try."""
+    query = (
+        "SELECT p.name, w.attempt FROM wakes w JOIN participants p ON p.id = w.participant_id"
+        " WHERE w.closed_ms IS NULL AND w.admitted_ms IS NULL AND w.asked_ms < ?"
+        " ORDER BY w.asked_ms"
+    )
+    return conn.execute(query, (before_ms,)).fetchall()
+
+
+def unseen_nodes(conn: sqlite3.Connection, before_ms: int) -> Rows:
+    """List the machines with agents that were last seen before a time, with that time or 0."""
+    query = (
+        "SELECT n.name, coalesce(n.seen_ms, 0) FROM nodes n WHERE n.removed_ms IS NULL"
+        " AND coalesce(n.seen_ms, 0) < ? AND EXISTS (SELECT 1 FROM participants p"
+        " WHERE p.node_id = n.id AND p.removed_ms IS NULL) ORDER BY n.name"
+    )
+    return conn.execute(query, (before_ms,)).fetchall()
+
+
+def dead_since(conn: sqlite3.Connection, since_ms: int) -> Rows:
+    """List the dead letters since a time, newest first: the message and when it died."""
+    query = (
+        "SELECT message_id, ended_ms FROM deliveries WHERE state = 'dead' AND ended_ms >= ?"
+        " ORDER BY ended_ms DESC"
+    )
+    return conn.execute(query, (since_ms,)).fetchall()
+
+
+def held_threads(conn: sqlite3.Connection) -> Rows:
+    """List the threads that are held, longest first, with since when."""
+    query = "SELECT thread, at_ms FROM holds WHERE released_ms IS NULL ORDER BY at_ms"
+    return conn.execute(query).fetchall()
+
+
+def good_admin_tokens(conn: sqlite3.Connection) -> list[str]:
+    """List the hashes of the tokens that administer."""
+    query = "SELECT hash FROM tokens WHERE kind = 'admin' AND revoked_ms IS NULL"
+    return [hash_ for (hash_,) in conn.execute(query)]

@@ -1,0 +1,196 @@
+"""The doctor says what is not well, and how to mend it; and calls nothing ill that is well."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+
+import pytest
+from commandline import CommandLine
+
+from bus.cli import checksaround
+
+DAY_MS = 86_400_000
+
+
+def examine(line: CommandLine, *words: str, code: int = 0) -> dict[str, dict[str, str]]:
+    got = line("doctor", "--json", *words)
+    assert got.code == code, got.out + got.err
+    return {check["name"]: check for check in got.json["checks"]}
+
+
+def ill(found: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Give what is not well, its backups and systemd's units aside."""
+    bad = {name: check["state"] for name, check in found.items() if check["state"] != "ok"}
+    return {name: state for name, state in bad.items() if "wakebus" not in name}
+
+
+def test_a_bus_that_is_well_is_called_well(bus, as_admin):
+    assert ill(examine(as_admin)) == {"backups": "warn"}
+    assert as_admin("backup").code == 0
+    found = examine(as_admin)
+    assert ill(found) == {}
+    assert str(bus.process.pid) in found["bus"]["found"]
+    shown = as_admin("doctor").out
+    assert "every table is sound" in shown
+    assert "two writers" in shown or "SQLite         3.5" in shown
+
+
+def test_a_stopped_bus_can_be_examined_and_is_not_changed(bus, as_admin):
+    as_admin("backup")
+    bus.stop()
+    before = (bus.data_dir / "bus.db").read_bytes()
+    assert ill(examine(as_admin)) == {"bus": "warn"}
+    assert (bus.data_dir / "bus.db").read_bytes() == before
+    bus.start()
+
+
+@pytest.fixture
+def stopped(bus, as_admin):
+    """A stopped bus with a backup, one message, one machine seen now; and its database."""
+    as_admin("node", "add", "shed", "--agents", "anna")
+    as_admin("backup")
+    bus.stop()
+    with closing(sqlite3.connect(bus.data_dir / "bus.db", isolation_level=None)) as conn:
+        conn.execute("UPDATE nodes SET seen_ms = ?", (now_ms(),))
+        yield bus, conn
+
+
+def now_ms() -> int:
+    return round(time.time() * 1000)
+
+
+MESSAGE = (
+    "INSERT INTO messages (id, thread, hops, path, trust, type, body, priority, reply_expected,"
+    " wake, created_ms) VALUES ('m_1', 't_1', 0, '', 'peer', 'TASK', '', 2, 0, 1, 1)"
+)
+DEAD = (
+    "INSERT INTO deliveries (message_id, recipient_id, state, priority, ended_ms)"
+    " VALUES ('m_1', 1, 'dead', 2, {now})"
+)
+WAKE = (
+    "INSERT INTO wakes (id, participant_id, node_id, generation, state, asked_ms)"
+    " VALUES ('w_1', 1, 1, 9, 'asked', {now} - 3600000)"
+)
+FUTURE = "INSERT INTO log (at_ms, kind, data) VALUES ({now} + 90000000, 'state', '{{}}')"
+ILLNESSES = {
+    "machines": (
+        ["UPDATE nodes SET seen_ms = {now} - 7200000", FUTURE.replace("+ 90000000", "")],
+        "shed (for 2 hours)",
+        "bus-watcher",
+    ),
+    "wakes": ([WAKE], "anna (try 1)", "bus wakes"),
+    "dead letters": ([MESSAGE, DEAD], "1 in the last day: m_1", "bus trace"),
+    "held threads": (
+        ["INSERT INTO holds (thread, at_ms, reason) VALUES ('t_1', 1, '')"],
+        "t_1",
+        "bus release",
+    ),
+    "clock": ([FUTURE], "the clock went back", "timedatectl"),
+    "admin token": (["UPDATE tokens SET revoked_ms = 1"], "no token", "--replace-admin-token"),
+    "schema": (["UPDATE alembic_version SET version_num = '0001'"], "0001", "bus migrate"),
+}
+
+
+@pytest.mark.parametrize("name", ILLNESSES)
+def test_each_illness_is_found_and_its_cure_named(stopped, as_admin, name):
+    _, conn = stopped
+    statements, said, mend = ILLNESSES[name]
+    assert name not in ill(examine(as_admin))
+    for statement in statements:
+        conn.execute(statement.format(now=now_ms()))
+    is_bad = name in {"clock", "admin token", "schema"}
+    found = examine(as_admin, code=int(is_bad))
+    assert ill(found)[name] == ("bad" if is_bad else "warn")
+    assert said in found[name]["found"]
+    assert mend in found[name]["mend"]
+
+
+def test_a_broken_database_is_found_and_the_rest_is_told_too(bus, as_admin):
+    bus.stop()
+    file = bus.data_dir / "bus.db"
+    with closing(sqlite3.connect(file)) as conn:
+        (page,) = conn.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'nodes'").fetchone()
+    whole = bytearray(file.read_bytes())
+    whole[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    file.write_bytes(whole)
+    found = examine(as_admin, code=1)
+    assert found["database"]["state"] == "bad"
+    assert "bus restore" in found["database"]["mend"]
+    assert found["disk"]["state"] == "ok"
+    file.write_bytes(b"nothing" * 9999)
+    assert "not a database" in examine(as_admin, code=1)["database"]["found"]
+
+
+def test_open_files_and_a_wrong_token_are_found(bus, as_admin):
+    (bus.data_dir / "bus.db").chmod(0o644)
+    (bus.data_dir / "admin.token").write_text("wb_admin_of_another_bus\n")
+    found = examine(as_admin, code=1)
+    assert str(bus.data_dir / "bus.db") in found["file modes"]["mend"]
+    assert found["admin token"]["state"] == "warn"
+
+
+def test_a_bus_that_does_not_answer_is_found(bus, as_admin):
+    line = CommandLine(as_admin.environment | {"BUS_URL": "http://127.0.0.1:9"})
+    found = examine(line, code=1)
+    assert "127.0.0.1:9" in found["answers"]["found"]
+    assert ill(examine(as_admin)) == {"backups": "warn"}
+
+
+def test_an_old_backup_and_a_folder_elsewhere_are_looked_at(bus, as_admin, tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = as_admin("backup", str(folder), "--json").json["file"]
+    assert ill(examine(as_admin, "--backups", str(folder))) == {}
+    long_ago_s = time.time() - 3 * 86_400
+    subprocess.run(["touch", "-d", f"@{long_ago_s}", made], check=True)
+    assert "3 days old" in examine(as_admin, "--backups", str(folder))["backups"]["found"]
+
+
+@pytest.mark.parametrize(("days", "state"), [(2, "warn"), (90, "ok"), (-1, "bad")])
+def test_the_end_of_a_certificate_is_told(bus, as_admin, tmp_path, days, state):
+    cert, key = tmp_path / "own.pem", tmp_path / "own.key"
+    ask = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bus"]
+    begin = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() - 9 * 86_400))
+    end = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86_400 + 600))
+    (tmp_path / "ca.txt").touch()
+    request = tmp_path / "own.csr"
+    subprocess.run(
+        [word for word in ask if word != "-x509"] + ["-keyout", key, "-out", request],
+        check=True,
+        capture_output=True,
+    )
+    settings = tmp_path / "ca.cnf"
+    settings.write_text(
+        f"[ca]\ndefault_ca=own\n[own]\ndatabase={tmp_path}/ca.txt\nserial={tmp_path}/serial\n"
+        f"new_certs_dir={tmp_path}\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n"
+    )
+    sign = ["openssl", "ca", "-batch", "-selfsign", "-config", settings, "-keyfile", key]
+    sign += ["-in", request, "-out", cert, "-startdate", begin, "-enddate", end]
+    sign += ["-create_serial", "-notext"]
+    subprocess.run(sign, check=True, capture_output=True, cwd=tmp_path)
+    bus.stop()
+    line = CommandLine(as_admin.environment | {"BUS_TLS_CERT": str(cert), "BUS_TLS_KEY": str(key)})
+    found = examine(line, code=int(state == "bad"))
+    assert found["certificate"]["state"] == state, found["certificate"]
+
+
+def test_where_there_is_no_bus_that_is_said(as_admin, tmp_path):
+    got = as_admin("doctor", BUS_DATA_DIR=str(tmp_path / "none"))
+    assert got.code == 1
+    assert "bus init" in got.err
+
+
+@pytest.mark.parametrize(
+    ("unit", "state"),
+    [
+        ({"ActiveState": "active", "UnitFileState": "enabled"}, "ok"),
+        ({"ActiveState": "active", "UnitFileState": "disabled"}, "warn"),
+        ({"ActiveState": "inactive", "UnitFileState": "enabled"}, "warn"),
+        ({"ActiveState": "failed", "UnitFileState": "enabled", "Result": "exit-code"}, "bad"),
+    ],
+)
+def test_a_unit_is_judged_by_what_systemd_says(unit, state):
+    assert checksaround.judge_unit({"Id": "wakebus.service", **unit}).state == state

@@ -40,6 +40,7 @@ COMMANDS = {
     "group": "group",
     "node": "node",
     "token": "token",
+    "completion": "completion",
 }
 """Each command and its module in this package; help lists them in this order."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import confirm, facts, harmless, local_time, say, table
 from bus.cli.words import NAMES
@@ -63,7 +64,7 @@ def state_of(agent: Mapping[str, Any]) -> str | None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.agents)
 @calls_bus(as_admin=True)
 def show(caller: Caller, name: str) -> None:
     """Show all that is known of one."""
@@ -123,7 +124,9 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 @click.option(
     "--kind", type=click.Choice(("named", "worker", "person")), help="named if not given."
 )
-@click.option("--node", metavar="NODE", help="The machine that it lives on.")
+@click.option(
+    "--node", metavar="NODE", shell_complete=completing.nodes, help="The machine that it lives on."
+)
 @fields
 @calls_bus(as_admin=True)
 def add(caller: Caller, name: str, **options: Any) -> None:
@@ -146,7 +149,7 @@ def show_added(agent: Mapping[str, Any]) -> None:
 
 
 @command.command("change")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.agents)
 @fields
 @click.option("--accepts-all", is_flag=True, help="Take every type again.")
 @click.option(
@@ -165,7 +168,7 @@ def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> N
 
 
 @command.command("pause")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.agents)
 @calls_bus(as_admin=True)
 def pause(caller: Caller, name: str) -> None:
     """Wake it no more; its mail waits."""
@@ -174,7 +177,7 @@ def pause(caller: Caller, name: str) -> None:
 
 
 @command.command("resume")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.agents)
 @calls_bus(as_admin=True)
 def resume(caller: Caller, name: str) -> None:
     """Wake it again, at once if mail waits."""
@@ -182,8 +185,8 @@ def resume(caller: Caller, name: str) -> None:
 
 
 @command.command("move")
-@click.argument("name")
-@click.argument("node")
+@click.argument("name", shell_complete=completing.agents)
+@click.argument("node", shell_complete=completing.nodes)
 @fields
 @calls_bus(as_admin=True)
 def move(caller: Caller, name: str, node: str, **options: Any) -> None:
@@ -197,7 +200,7 @@ def move(caller: Caller, name: str, node: str, **options: Any) -> None:
 
 
 @command.command("rename")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.agents)
 @click.argument("new")
 @calls_bus(as_admin=True)
 def rename(caller: Caller, name: str, new: str) -> None:
@@ -211,7 +214,7 @@ def rename(caller: Caller, name: str, new: str) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.agents)
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask first.")
 @calls_bus(as_admin=True)
 def remove(caller: Caller, name: str, *, is_sure: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import harmless, table
 from bus.cli.words import NAMES
@@ -25,7 +26,7 @@ def list_groups(caller: Caller) -> None:
 
 @command.command("add")
 @click.argument("name")
-@click.argument("members", type=NAMES)
+@click.argument("members", type=NAMES, shell_complete=completing.recipients)
 @calls_bus(as_admin=True)
 def add(caller: Caller, name: str, members: list[str]) -> None:
     """Make a group of MEMBERS, names between commas."""
@@ -33,8 +34,8 @@ def add(caller: Caller, name: str, members: list[str]) -> None:
 
 
 @command.command("set")
-@click.argument("name")
-@click.argument("members", type=NAMES)
+@click.argument("name", shell_complete=completing.groups)
+@click.argument("members", type=NAMES, shell_complete=completing.recipients)
 @calls_bus(as_admin=True)
 def set_members(caller: Caller, name: str, members: list[str]) -> None:
     """Give a group these MEMBERS in place of those it has."""
@@ -47,7 +48,7 @@ def counted(name: str, members: list[str]) -> str:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.groups)
 @calls_bus(as_admin=True)
 def remove(caller: Caller, name: str) -> None:
     """Remove a group; its members stay."""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.failing import REFUSED, Failure
 from bus.cli.output import confirm, harmless, local_time, say, table
@@ -67,7 +68,7 @@ def add(caller: Caller, name: str, *, agents: list[str], reached_at: str | None)
 
 
 @command.command("code")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.nodes)
 @calls_bus(as_admin=True)
 def code(caller: Caller, name: str) -> None:
     """Make a new code for a node: for a new machine, new agents or lost tokens."""
@@ -89,7 +90,7 @@ def show_code(answer: Mapping[str, Any]) -> None:
 
 
 @command.command("rename")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.nodes)
 @click.argument("new")
 @calls_bus(as_admin=True)
 def rename(caller: Caller, name: str, new: str) -> None:
@@ -98,7 +99,7 @@ def rename(caller: Caller, name: str, new: str) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.nodes)
 @click.option("--force", is_flag=True, help="Also with agents on it; they keep their mail.")
 @click.option("--move-to", metavar="NODE", help="Its agents move there, with their mail.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask first.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import complain, harmless, paint_state, say, with_local_times
 from bus.cli.words import DURATION_S, MOMENT, NAMES, read_body
@@ -20,7 +21,7 @@ NAMES_ON_THE_BUS = {"kind": "type", "at": "deliver_at", "in_s": "deliver_in", "t
 
 
 @click.command("send")
-@click.argument("to", type=NAMES)
+@click.argument("to", type=NAMES, shell_complete=completing.recipients)
 @click.argument("body", required=False)
 @click.option("--type", "kind", metavar="WORD", help="TASK, STATUS, ...; MESSAGE if not given.")
 @click.option("--subject", metavar="TEXT", help="One line.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus, write_secret
 from bus.cli.failing import SETTINGS, Failure
 from bus.cli.output import harmless, local_time, say, table
@@ -55,7 +56,9 @@ def state_of(token: Mapping[str, Any]) -> str:
 
 @command.command("new")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.argument("subject", required=False, default="", metavar="[NAME]")
+@click.argument(
+    "subject", required=False, default="", metavar="[NAME]", shell_complete=completing.agents
+)
 @click.option("--label", default="", metavar="TEXT", help="What it is for.")
 @click.option(
     "--file",

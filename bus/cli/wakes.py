@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import local_time, table
 
@@ -16,7 +17,9 @@ HEADINGS = ("AGENT", "WAKE", "STATE", "ASKED", "ATTEMPT", "WAITING", "METHOD", "
 
 
 @click.command("wakes")
-@click.option("--agent", metavar="NAME", help="Of this agent only.")
+@click.option(
+    "--agent", metavar="NAME", shell_complete=completing.agents, help="Of this agent only."
+)
 @click.option("--all", "every", is_flag=True, help="The closed ones too.")
 @click.option("--limit", type=click.IntRange(1, 500), help="At most so many, 500 or less.")
 @calls_bus()

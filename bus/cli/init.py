@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bus.cli.calling import ADMIN_FILE, json_option, read_config, write_secret
+from bus.cli.calling import ADMIN_FILE, json_option, read_config, secret_draft
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
 
@@ -20,14 +20,21 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 
+NONE_MADE = -1
+
+
 @dataclass(frozen=True)
 class Made:
-    """What `init` found and did; `applied` are the migrations that ran."""
+    """What `init` found and did.
+
+    `applied` are the migrations that ran, `ended_tokens` those that a new one took the place of.
+    """
 
     data_dir: Path
     token_file: Path
     applied: list[str]
     is_new_token: bool
+    ended_tokens: int
 
 
 def prepare(config: Config, *, replace_token: bool = False) -> Made:
@@ -43,13 +50,16 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
     had_database = config.db_path.exists()
     applied = migrate(config, backup=had_database)
     token_file = config.data_dir / ADMIN_FILE
+    ended = NONE_MADE
     # A token of an older database would be no good: a new database always gets its own.
-    is_new = replace_token or not had_database or not token_file.exists()
-    if is_new:
+    if replace_token or not had_database or not token_file.exists():
         from bus.access.bootstrap import make_admin_token  # noqa: PLC0415 - loads SQLAlchemy
 
-        write_secret(token_file, make_admin_token(config))
-    return Made(config.data_dir, token_file, applied, is_new)
+        only_first = had_database and not replace_token
+        with secret_draft(token_file) as keep:
+            ended = make_admin_token(config, keep, only_first=only_first)
+    is_new = ended != NONE_MADE
+    return Made(config.data_dir, token_file, applied, is_new, max(ended, 0))
 
 
 @click.command("init")
@@ -76,8 +86,14 @@ def command(*, replace_admin_token: bool, as_json: bool) -> None:
         )
         return
     say(f"The data folder is {made.data_dir}.")
-    word = "is new" if made.is_new_token else "was there already"
-    say(f"The administration's token {word}: {made.token_file}")
+    if not made.is_new_token and not made.token_file.exists():
+        say("The administration's token is not in it. Where it is lost, a new one:")
+        say("  bus init --replace-admin-token")
+    else:
+        word = "is new" if made.is_new_token else "was there already"
+        say(f"The administration's token {word}: {made.token_file}")
+    if made.ended_tokens:
+        say(f"{made.ended_tokens} earlier ones ended; for others: bus token new admin")
     say("Next:")
     say("  bus serve                            # and, in another terminal:")
     say("  bus node add NAME --agents a,b       # a machine and its agents")

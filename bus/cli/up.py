@@ -56,7 +56,8 @@ def command(*, no_demo: bool) -> None:
             os.environ["REQUESTS_CA_BUNDLE"] = reach.ca_file  # for all that this process calls
         check_free(config, reach)
         was_there = config.db_path.exists()
-        made = prepare(config)
+        was_lost = was_there and not (config.data_dir / ADMIN_FILE).exists()
+        made = prepare(config, replace_token=was_lost)  # what comes next calls with it
     for warning in warnings_of(config):
         complain(warning)
     say(f"{'data' if was_there else 'new data'} in {made.data_dir}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 BUSY_TIMEOUT_MS = 2000
+WAL_KEPT_BYTES = 64_000_000
 READERS = 4
 
 
@@ -56,6 +57,8 @@ def prepare(engine: sa.Engine, *, begin: str, synchronous: str, query_only: bool
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA trusted_schema=OFF")
+        # What a long read (a backup) has made grow shrinks again once it is written back.
+        connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
         if query_only:
             connection.execute("PRAGMA query_only=ON")
 

@@ -29,6 +29,9 @@ def take_lock(db_path: Path) -> int:
             f"another bus (process {holder}) has {db_path}; stop it first, or use another "
             "BUS_DATA_DIR"
         ) from error
+    if os.geteuid() == 0:  # what root does by hand must not lock the bus's own user out
+        owner = path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor

@@ -45,6 +45,11 @@ class Presence:
         seen = self._nodes.get(node_id)
         return seen is not None and seen.link is not None
 
+    @property
+    def online(self) -> int:
+        """How many nodes have their watcher on its stream."""
+        return sum(seen.link is not None for seen in self._nodes.values())
+
     def open(self, node_id: int, link: Link) -> None:
         """Take a watcher's stream: the same instance replaces its old one at once.
 

@@ -6,17 +6,20 @@ application, so that everything the application imports is already patched.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
-from bus.errors import SchemaError
+from bus.errors import BusError, SchemaError
+from bus.serving.notify import Notify
 from bus.serving.port import check_port, check_port_number
 from bus.serving.tls import check_tls, warnings_of
 from bus.store.lock import take_lock
-from bus.store.version import HEAD, read_version
+from bus.store.version import check_version, read_version
 
 if TYPE_CHECKING:
     from bus.config import Config
@@ -24,12 +27,33 @@ if TYPE_CHECKING:
 GRACEFUL_S = 2
 
 
+class Manager(Arbiter):  # type: ignore[misc]
+    """Gunicorn's arbiter, which never has two workers and tells systemd when it stops."""
+
+    def stop(self, graceful: bool = True) -> None:
+        self.app.notify.stopping()
+        super().stop(graceful)
+
+    def handle_hup(self) -> None:
+        """Stop: a reload would have two workers at the database, and the terminal has gone."""
+        self.handle_term()
+
+    def refuse_more(self) -> None:
+        """Ignore what asks for a second worker or a second arbiter."""
+
+    handle_ttin = handle_ttou = handle_usr2 = refuse_more
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """Gunicorn, which has no types, with the settings that this bus needs."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, notify: Notify) -> None:
         self._bus_config = config
+        self.notify = notify
         super().__init__()
+
+    def run(self) -> None:
+        Manager(self).run()
 
     def load_config(self) -> None:
         """Set what is not gunicorn's default, and why."""
@@ -74,6 +98,26 @@ def say_ready(arbiter: Any) -> None:
 def serve(config: Config) -> NoReturn:
     """Serve until a signal; ends the process.
 
+    What refuses to start is said to systemd too, so that `systemctl status` shows it.
+
+    Raises:
+        BusError: see `check`.
+    """
+    notify = Notify.take(os.environ)
+    try:
+        check(config)
+    except BusError as error:
+        notify.status(f"refused to start: {error.detail}")
+        raise
+    for warning in warnings_of(config):
+        print(warning, file=sys.stderr)  # noqa: T201 - a person starts it
+    Server(config, notify).run()
+    raise SystemExit(0)
+
+
+def check(config: Config) -> None:
+    """Refuse what cannot be served, and take the database's lock.
+
     Raises:
         SchemaError: the database is not at this program's schema.
         LockedError: another bus has the database.
@@ -84,13 +128,6 @@ def serve(config: Config) -> NoReturn:
     at = read_version(config.db_path)
     if at is None:
         raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
-    if at != HEAD:
-        raise SchemaError(
-            f"the database is at {at}, this program at {HEAD}; run: bus migrate --backup"
-        )
+    check_version(at)
     take_lock(config.db_path)
     check_port(config.host, config.port)
-    for warning in warnings_of(config):
-        print(warning, file=sys.stderr)  # noqa: T201 - a person starts it
-    Server(config).run()
-    raise SystemExit(0)

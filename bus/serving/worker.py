@@ -37,6 +37,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until told to stop, and then until what was begun is answered."""
         servers = [self._serve_on(listener) for listener in self.sockets]
+        self._start_watchdog()
         while self.alive:
             self.notify()
             self._told_to_stop.wait(NOTIFY_S)
@@ -46,6 +47,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
             if not server.pool.join(self.cfg.graceful_timeout):
                 self.log.warning("%d connections did not end in time", len(server.pool))
                 server.stop(timeout=1)
+
+    def _start_watchdog(self) -> None:
+        """Have systemd told, now that connections are taken."""
+        from bus.serving.watchdog import Watchdog  # noqa: PLC0415 - not before all was patched
+
+        Watchdog(self.app.notify, self.wsgi.extensions["wakebus"]).start()
 
     def _serve_on(self, listener: Any) -> StreamServer:
         listener.setblocking(1)

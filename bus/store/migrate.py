@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from bus.errors import SchemaError
 from bus.store.copying import copy_checked, silent
 from bus.store.lock import take_lock
-from bus.store.version import HEAD, read_version
+from bus.store.version import HEAD, newer, read_version
 
 if TYPE_CHECKING:
     import sqlite3
@@ -82,10 +82,7 @@ def pending(at: str | None) -> list[str]:
     directory = ScriptDirectory.from_config(alembic_config())
     known = [script.revision for script in directory.walk_revisions()]
     if at is not None and at not in known:
-        raise SchemaError(
-            f"the database is at {at}, which this program does not know (it knows up to {HEAD}); "
-            "install the newer program"
-        )
+        raise newer(at)
     return list(reversed(known[: known.index(at)] if at is not None else known))
 
 

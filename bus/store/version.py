@@ -8,13 +8,36 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from bus.errors import StorageFailedError
+from bus.errors import SchemaError, StorageFailedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD = "0005"
 """The newest migration; `bus serve` refuses a database at another. A test holds the two equal."""
+
+
+def check_version(at: str) -> None:
+    """Refuse a database that is not at this program's schema; revisions sort as their age.
+
+    Raises:
+        SchemaError: it is older, or a newer program's.
+    """
+    if at > HEAD:
+        raise newer(at)
+    if at != HEAD:
+        raise SchemaError(
+            f"the database is at schema {at}, this program at {HEAD}; run: bus migrate --backup"
+        )
+
+
+def newer(at: str) -> SchemaError:
+    """Say what to do about a database of a newer program."""
+    return SchemaError(
+        f"a newer program has changed this database: it is at schema {at}, this program knows up "
+        f"to {HEAD}. Nothing was touched. Install the newer program again, or restore a backup "
+        "made before it (docs/howto/upgrade.md)"
+    )
 
 
 def read_version(db_path: Path) -> str | None:

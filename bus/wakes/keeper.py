@@ -31,6 +31,8 @@ RETENTION_S = 60.0
 AGAIN_S = 5.0
 """The pause after a failure of the database."""
 TRIM_BATCH = 1000
+STUCK_S = 60.0
+"""After how long without a step, of which sleeping is one, it does not move any more."""
 
 
 def do_due(tx: Transaction, aside: SetAside) -> int:
@@ -57,11 +59,18 @@ class Keeper:
         self._has_spared = False
         self._clock_watch = ClockWatch(store)
         self.aside = SetAside(store.clock)
+        self._moved_s = store.clock.monotonic_s()
         self.trouble = ""
         """What failed last, until it works again; `/readyz` shows it."""
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it has ended or hangs."""
+        return self._store.clock.monotonic_s() - self._moved_s > STUCK_S
+
     def start(self) -> gevent.Greenlet:
-        """Start the greenlet."""
+        """Start the greenlet; until its first look is done, nobody knows whether it can."""
+        self.trouble = "the bus has just started"
         return gevent.spawn(self._keep)
 
     def _keep(self) -> None:
@@ -72,6 +81,7 @@ class Keeper:
 
     def _do_what_is_due(self) -> float:
         """Do it; gives how long to sleep. Whatever fails is tried again: what is due stays due."""
+        self._moved_s = self._store.clock.monotonic_s()
         try:
             if not self._has_spared:
                 self._store.write(service.spare, is_long=True)
@@ -92,7 +102,7 @@ class Keeper:
     def do_all_due(self) -> None:
         """Do all that is due now, a batch a transaction, so that senders get their turn."""
         while self._pause_s() == 0 and self._do_batch():
-            pass
+            self._moved_s = self._store.clock.monotonic_s()
 
     def _do_batch(self) -> int:
         return self._store.write(lambda tx: do_due(tx, self.aside), is_long=True)
@@ -102,7 +112,7 @@ class Keeper:
         if now_s - self._cleaned_s >= RETENTION_S:
             self._cleaned_s = now_s
             while self._store.write(keep_house, is_long=True):
-                pass
+                self._moved_s = now_s = self._store.clock.monotonic_s()
 
     def _pause_s(self) -> float:
         with self._store.read() as conn:

@@ -14,6 +14,7 @@ from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
     from bus.access.model import Principal
+    from bus.web.runtime import Runtime
 
 calls = Calls("health")
 
@@ -25,18 +26,28 @@ def healthz() -> dict[str, Any]:
 
 @calls.add("GET", "/readyz", who=(), summary="The bus can read and write and is not stopping")
 def readyz() -> dict[str, Any]:
-    if runtime().drain.begun:
-        raise DrainingError(retry_after_s=5)
-    if runtime().store.writer.trouble:
-        raise StorageFailedError(runtime().store.writer.trouble, retry_after_s=5)
-    if runtime().keeper.trouble:
-        raise StorageFailedError(f"what is due cannot be done: {runtime().keeper.trouble}")
+    run = runtime()
+    ready = {"status": "ready", "epoch": check_ready(run), "set_aside": len(run.keeper.aside)}
     # A wall clock that was set is told and no reason to send anybody elsewhere.
-    off_s = runtime().clock.off_ms() / 1000
-    with runtime().store.read() as conn:
-        epoch = read_bounds(conn).epoch
-    ready = {"status": "ready", "epoch": epoch, "set_aside": len(runtime().keeper.aside)}
+    off_s = run.clock.off_ms() / 1000
     return ready | ({"clock_off_s": off_s} if off_s else {})
+
+
+def check_ready(run: Runtime) -> str:
+    """Say whether the bus can serve; gives the log's epoch.
+
+    Raises:
+        DrainingError: it is stopping.
+        StorageFailedError: the database does not answer, or what is due cannot be done.
+    """
+    if run.drain.begun:
+        raise DrainingError(retry_after_s=5)
+    if run.store.writer.trouble:
+        raise StorageFailedError(run.store.writer.trouble, retry_after_s=5)
+    if run.keeper.trouble:
+        raise StorageFailedError(f"what is due cannot be done: {run.keeper.trouble}")
+    with run.store.read() as conn:
+        return read_bounds(conn).epoch
 
 
 @calls.add("GET", "/metrics", who=("person", "admin"), summary="For Prometheus")

@@ -12,7 +12,7 @@ import click
 
 from bus.cli.output import complain, harmless, say_json, with_local_times
 from bus.cli.wording import for_a_person
-from bus.errors import BusError, ConfigError, SchemaError
+from bus.errors import BusError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def exit_code_of(error: ClientError) -> int:
 
 def from_bus(error: BusError) -> Failure:
     """Turn a failure of a command that works on this machine's files into what a person reads."""
-    code = SETTINGS if isinstance(error, ConfigError | SchemaError) else REFUSED
+    code = SETTINGS if isinstance(error, ConfigError) else REFUSED
     sentence, mend = for_a_person(error.detail), MENDS.get(error.code, "")
     return Failure(sentence, code, mend=mend, more={"code": error.code})
 

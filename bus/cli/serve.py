@@ -6,8 +6,9 @@ import os
 
 import click
 
-from bus.cli.failing import told
+from bus.cli.failing import SETTINGS, Failure, told
 from bus.config import Config
+from bus.errors import SchemaError
 
 
 @click.command("serve")
@@ -16,4 +17,8 @@ def command() -> None:
     with told():
         from bus.serving.run import serve  # noqa: PLC0415 - see the module
 
-        serve(Config.from_env(os.environ))
+        try:
+            serve(Config.from_env(os.environ))
+        except SchemaError as error:
+            # The same start again would be refused again: systemd is told so by this code.
+            raise Failure(error.detail, SETTINGS, more={"code": error.code}) from error

@@ -124,6 +124,6 @@ def test_a_number_that_is_no_port_is_code_4(home):
 
 def test_without_a_database_only_the_command_that_makes_one_is_named(home):
     got = CommandLine(home)("serve")
-    assert got.code == 1
+    assert got.code == 4
     assert "bus init" in got.err
     assert "migrate" not in got.err

@@ -7,6 +7,7 @@ its own to choose. It must not know what they are.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 END_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.05
 LAST_LINES = 5
+LOG_BYTES = 5_000_000
+"""A longer log goes to `.1`, in the place of the one before: two of them are kept at most."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,15 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
 
+    def wait(self, within_s: float | None = None) -> bool:
+        """Wait for its end, and say whether it came; meanwhile its log stays bounded."""
+        try:
+            self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            bound_log(self.log)
+            return False
+        return True
+
     def await_ready(self, is_ready: Callable[[], bool], within_s: float) -> None:
         """Wait until it is ready.
 
@@ -41,11 +53,8 @@ class Child:
         for _ in range(round(within_s / LOOK_EVERY_S)):
             if is_ready():
                 return
-            try:
-                self.process.wait(LOOK_EVERY_S)
-            except subprocess.TimeoutExpired:
-                continue
-            raise self.ended()
+            if self.wait(LOOK_EVERY_S):
+                raise self.ended()
         raise Failure(f"{self.name} is not ready after {within_s:g} s; see {self.log}", REFUSED)
 
     def ended(self) -> Failure:
@@ -60,6 +69,7 @@ def running(
     name: str, argv: Sequence[str], log: Path, environ: Mapping[str, str]
 ) -> Iterator[Child]:
     """Run a program until the block is left, then end its whole group."""
+    bound_log(log)
     with log.open("ab") as file:
         process = subprocess.Popen(
             argv,
@@ -73,6 +83,16 @@ def running(
         yield Child(name, process, log)
     finally:
         end(process)
+
+
+def bound_log(log: Path) -> None:
+    """Begin a log again that has become long.
+
+    It is copied and emptied, since its program goes on writing at the end of this very file.
+    """
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from bus.config import Config
 
 READY_WITHIN_S = 30.0
+BOUND_EVERY_S = 60.0
+"""How often the children's logs are looked at."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -127,7 +129,8 @@ def stay(config: Config, reach: Reach, children: list[Child]) -> NoReturn:
 
 def tell_end(child: Child, ended: queue.SimpleQueue[Child]) -> None:
     """Wait for one child's end."""
-    child.process.wait()
+    while not child.wait(BOUND_EVERY_S):
+        pass
     ended.put(child)
 
 

@@ -253,6 +253,11 @@ def known_keys() -> list[str]:
     return [setting.key for setting in SETTINGS] + files + list(CLIENT_KEYS)
 
 
+def is_secret_key(key: str) -> bool:
+    """Say whether a key holds a secret, or names its file."""
+    return any(key in {row.key, f"{row.key}_FILE"} for row in SETTINGS if row.secret)
+
+
 def refuse_unknown(environ: Mapping[str, str]) -> None:
     """Refuse a `BUS_*` key that means nothing: a misspelt limit must not be silently off."""
     known = known_keys()

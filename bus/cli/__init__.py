@@ -25,6 +25,7 @@ COMMANDS = {
     "restore": "restore",
     "doctor": "doctor",
     "config": "config",
+    "unit": "unit",
     "send": "send",
     "inbox": "inbox",
     "reply": "reply",

@@ -5,6 +5,7 @@ It works on this machine's files with the service stopped; it calls no bus.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ import click
 from bus.cli.calling import ADMIN_FILE, json_option, read_config, secret_draft
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
+from bus.store.lock import take_lock
+from bus.store.version import HEAD, read_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,12 +46,10 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
     Raises:
         BusError: a bus is running on this folder, or the database is newer than this program.
     """
-    from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
-
     config.data_dir.mkdir(parents=True, exist_ok=True)
     config.data_dir.chmod(0o700)
     had_database = config.db_path.exists()
-    applied = migrate(config, backup=had_database)
+    applied = bring_up(config)
     token_file = config.data_dir / ADMIN_FILE
     ended = NONE_MADE
     # A token of an older database would be no good: a new database always gets its own.
@@ -60,6 +61,19 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
             ended = make_admin_token(config, keep, only_first=only_first)
     is_new = ended != NONE_MADE
     return Made(config.data_dir, token_file, applied, is_new, max(ended, 0))
+
+
+def bring_up(config: Config) -> list[str]:
+    """Bring the database to this program's schema, a backup first; gives the migrations that ran.
+
+    Under systemd this is in the way of every start, so what needs nothing loads nothing.
+    """
+    if read_version(config.db_path) == HEAD:
+        os.close(take_lock(config.db_path))
+        return []
+    from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
+
+    return migrate(config, backup=config.db_path.exists())
 
 
 @click.command("init")

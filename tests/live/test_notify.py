@@ -82,7 +82,7 @@ def test_a_bus_that_cannot_write_is_not_ready_and_says_why(systemd):
         with systemd.start():
             before = systemd.hear("STATUS=in trouble: what is due cannot be done: the database")
             other.rollback()
-            assert not {"READY=1", "WATCHDOG=1"} & set(before)
+            assert not [word for word in before if word.startswith(("READY", "WATCHDOG"))]
             systemd.hear("READY=1")
 
 

@@ -1,0 +1,72 @@
+"""The wheel in an environment that a box can use, and one box with the bus for a whole module."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from servicebox import PROGRAM, Machine, Wire, run
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def lab():
+    where = os.environ.get("WAKEBUS_LAB")
+    if not where:
+        pytest.skip("WAKEBUS_LAB is not set")
+    return Path(where)
+
+
+@pytest.fixture(scope="session")
+def program(lab, tmp_path_factory):
+    """What `pip install WHEEL` gives, made outside: no box has a network."""
+    folder = tmp_path_factory.mktemp("program")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(TOP))
+    (wheel,) = folder.glob("wakebus-*.whl")
+    made = folder / "wakebus"
+    run("/usr/bin/python3", "-m", "venv", "--without-pip", str(made))
+    run(*pip, "--python", str(made / "bin" / "python"), "install", "--quiet", str(wheel))
+    for script in (made / "bin").iterdir():
+        if not script.is_symlink():  # the commands name the place where they are shown
+            script.write_bytes(script.read_bytes().replace(str(made).encode(), PROGRAM.encode()))
+    shutil.rmtree(made / "include", ignore_errors=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def bare(lab, program):
+    """A fresh machine with the program and nothing of its service."""
+    one = Machine(lab, program, Wire())
+    one.wire.up()
+    try:
+        one.up()
+        yield one
+    finally:
+        one.box("down", one.name, check=False)
+        one.wire.down()
+
+
+@pytest.fixture(scope="module")
+def installed(bare):
+    """The bus as a service, an agent ann and an agent ben."""
+    bare.said = bare.say("bus unit install")
+    for name in ("ann", "ben"):
+        bare.do(f"bus agent add {name}; bus token new agent {name} --file /root/{name}.token")
+    bare.do('echo "Authorization: Bearer $(cat /root/ann.token)" > /root/ann.header')
+    return bare
+
+
+@pytest.fixture
+def machine(installed):
+    """The same, running as installed, whatever the test before has done to it."""
+    installed.drop_in("")
+    installed.do("systemctl reset-failed wakebus; systemctl start wakebus")
+    return installed

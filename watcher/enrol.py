@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watcher import address, privatefile, program, settingsfile
+from watcher import address, neighbours, privatefile, program, settingsfile
 from watcher.bus import Bus, BusError
 from watcher.cursor import read_instance
 from watcher.settings import BEARER, Settings, SettingsError, is_name
@@ -92,7 +92,9 @@ def enrol(  # noqa: PLR0913 - what a person said, and where it holds
     if before is not None:
         how = f"{program()} run, or its service"
         notes.append(f"restart the watcher ({how}) so that it takes the new agents")
-    return Enrolled(settingsfile.save(folder, raw), tuple(notes))
+    settings = settingsfile.save(folder, raw)
+    neighbours.note(folder, environ)
+    return Enrolled(settings, tuple(notes))
 
 
 def _ask(  # noqa: PLR0913, PLR0917 - as above
@@ -112,6 +114,7 @@ def _ask(  # noqa: PLR0913, PLR0917 - as above
         "instance": read_instance(folder.instance_file, clock),
         "present_node": present_node,
         "header_dir": settingsfile.write_for_shell(folder, environ),
+        "neighbours": neighbours.find_nodes(folder, url.rstrip("/"), environ),
     }
     with Bus(where, None) as bus:
         return Grant.parse(bus.post("/api/enrol", body), url.rstrip("/"))

@@ -97,7 +97,9 @@ def run(config: Config, reach: Reach, *, with_demo: bool) -> None:
         if with_demo:
             from bus.cli.demonstration import Demonstration, show_demo  # noqa: PLC0415 - loads requests
 
-            demo = Demonstration(config, admin.bus, environ, reach.ca_file)
+            # its agents are no neighbours of this user's own: they have nothing, and look at nothing
+            apart = {**environ, "XDG_STATE_HOME": str(config.data_dir / "demo-state")}
+            demo = Demonstration(config, admin.bus, apart, reach.ca_file)
             children.append(show_demo(demo, admin, stack))
         say_next(config, reach.url, with_demo=with_demo, ca_file=reach.ca_file)
         stay(config, reach, children)

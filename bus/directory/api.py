@@ -71,6 +71,7 @@ class EnrolBody(msgspec.Struct, forbid_unknown_fields=True):
     instance: str = ""
     header_dir: str = "$HOME/.wakebus"
     present_node: str = ""
+    neighbours: list[str] = []
 
 
 class SelfBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -22,7 +22,7 @@ from bus.errors import (
 from bus.ids import derive_secret, hash_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import sqlalchemy as sa
 
@@ -100,7 +100,7 @@ def void_codes(tx: Transaction) -> None:
     queries.void_all_codes(tx.conn)
 
 
-def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
+def redeem(tx: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a code into the node's token and its agents' tokens; again for the same nonce."""
     code, nonce = bare_code(given["code"]), given["nonce"]
     if len(nonce) < NONCE_CHARS:
@@ -117,6 +117,7 @@ def redeem(tx: Transaction, given: Mapping[str, str]) -> dict[str, Any]:
     url = check_url(given["url"])
     header_dir = check_header_dir(given["header_dir"])
     service.check_node(tx.conn, node.id)
+    check_neighbours(tx, node, given.get("neighbours", ()))
     # Whoever came onto the node since the code was made was not meant by who made it.
     meant = json.loads(kept.agents)
     agents = [agent for agent in queries.on_node(tx.conn, node.id) if agent.id in meant]
@@ -159,6 +160,17 @@ def check_present_node(tx: Transaction, node: Any, present: str) -> None:
             f"it belongs to node {present}, and this code is for node {node.name}; "
             "the code was not used and nothing was changed"
         )
+
+
+def check_neighbours(tx: Transaction, node: Any, names: Iterable[str]) -> None:
+    """Refuse a node beside others of the same Unix user whose agents are in other compartments.
+
+    The watcher names them; their files are as open to each other as those of one node.
+    """
+    for name in names:
+        other = queries.node_named(tx.conn, name)
+        if other is not None and other.id != node.id:
+            service.check_together(tx.conn, node.id, other.id)
 
 
 def make_tokens(tx: Transaction, node: Any, agents: Any, secret: tuple[str, str, str]) -> None:

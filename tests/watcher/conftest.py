@@ -73,6 +73,12 @@ def log_as_it_was():
     logger.propagate = True
 
 
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    """Keep the user's list of the watcher's folders as it is."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
+
+
 @pytest.fixture
 def folder(tmp_path):
     return Folder(tmp_path / "wakebus")

@@ -97,6 +97,17 @@ def test_the_curl_commands_name_the_folder_so_that_openclaw_finds_it_from_anothe
     assert (tmp_path / home / ".wakebus" / "beta.header").exists()
 
 
+def test_it_tells_the_bus_which_nodes_this_user_has_already(run, bus, grant, tmp_path, capsys):
+    run("enrol", bus.url, "CODE-1")
+    run("enrol", bus.url, "CODE-2")
+    assert bus.requests[-1].json["neighbours"] == []  # its own folder is none
+    cli.main(["enrol", "--dir", str(tmp_path / "second"), bus.url, "CODE-3"])
+    assert bus.requests[-1].json["neighbours"] == ["pi"]
+    (tmp_path / "second" / "node.token").unlink()
+    run("enrol", bus.url, "CODE-4")
+    assert bus.requests[-1].json["neighbours"] == []  # what is not enrolled any more is none
+
+
 def test_a_new_enrolment_keeps_how_agents_are_reached(run, bus, grant, folder):
     run("enrol", bus.url, "CODE-1")
     run("set", "beta", "method=program", "argv=claude -p {text}", "limit_s=30")
@@ -316,7 +327,7 @@ def test_an_authority_file_that_is_no_use_is_named(run, tmp_path, text):
 
 
 def test_where_no_bus_watcher_is_installed_the_shown_commands_still_run(bus, grant, folder):
-    root = Path(cli.__file__).parents[1]
+    root = Path(__file__).parents[2]
 
     def start(*words):
         argv = [sys.executable, "-m", "watcher", *words]

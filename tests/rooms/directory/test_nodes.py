@@ -268,6 +268,21 @@ def test_the_folder_of_another_node_spends_no_code_and_ends_no_token(house):
     assert redeem(house, code)["node"] == "cellar"
 
 
+def test_a_unix_user_is_not_given_a_second_node_with_agents_of_other_compartments(house):
+    house.add("charlie", compartments=["shop"])
+    add_node(house)
+    code = add_node(house, "cellar", ["charlie"])
+    with pytest.raises(MixedCompartmentsError, match="a Unix user of its own"):
+        redeem(house, code, neighbours=["attic"])
+    assert redeem(house, code, neighbours=["nowhere", "cellar"])["node"] == "cellar"
+
+
+def test_a_unix_user_may_have_two_nodes_of_the_same_compartments(house):
+    add_node(house)
+    code = add_node(house, "cellar", ["winnie"])
+    assert redeem(house, code, neighbours=["attic"])["node"] == "cellar"
+
+
 def test_a_renamed_node_is_enrolled_again_in_its_own_folder(house):
     redeem(house, add_node(house))
     house.write(nodes.rename_node, "attic", "loft")

@@ -93,6 +93,14 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     teaching = add("skill", _skill, "print the OpenClaw skill that teaches an agent the bus")
     teaching.add_argument("agent")
+    installing = add("install", _install, "run the watcher as a service of this user, for good")
+    installing.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    installing.add_argument("--no-skill", action="store_true", help="leave OpenClaw's skills alone")
+    removing = add("uninstall", _uninstall, "take out what install put in")
+    removing.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    removing.add_argument(
+        "--purge", action="store_true", help="remove settings, tokens and state, too"
+    )
     add("version", _version, "show the version")
     return parser
 
@@ -118,11 +126,12 @@ def _enrol(options: argparse.Namespace, folder: Folder) -> int:
     _say(f"Agents: {', '.join(settings.agents) or 'none yet'}. Files: {folder.path}")
     for note in (*done.notes, *find_unknown_agents(settings)):
         _say(f"Note: {note.rstrip('.')}.")
-    at = f" --dir {shlex.quote(options.dir)}" if options.dir else ""
+    at = _repeat_folder(options)
     _say("Next:")
     _say(f"  {program()} agents{at}        # how each agent would be reached, and why")
     _say(f"  {program()} set{at} AGENT method=NAME   # to choose: {', '.join(METHOD_NAMES)}")
     _say(f"  {program()} run{at}           # in the foreground")
+    _say(f"  {program()} install{at}       # as a service, for good")
     return OK
 
 
@@ -184,6 +193,30 @@ def _skill(options: argparse.Namespace, folder: Folder) -> int:
     where = settingsfile.write_for_shell(folder, os.environ)
     sys.stdout.write(skill.render(options.agent, settings.url, where))
     return OK
+
+
+def _install(options: argparse.Namespace, folder: Folder) -> int:
+    from watcher import caring  # noqa: PLC0415 - `run` has no need of all that
+
+    is_done = caring.install(
+        folder,
+        _say,
+        at=_repeat_folder(options),
+        is_dry=options.dry_run,
+        with_skills=not options.no_skill,
+    )
+    return OK if is_done else _complain("not all is done: see `to do` above", FAILED)
+
+
+def _uninstall(options: argparse.Namespace, folder: Folder) -> int:
+    from watcher import caring  # noqa: PLC0415 - likewise
+
+    caring.uninstall(folder, _say, is_dry=options.dry_run, is_purging=options.purge)
+    return OK
+
+
+def _repeat_folder(options: argparse.Namespace) -> str:
+    return f" --dir {shlex.quote(options.dir)}" if options.dir else ""
 
 
 def _version(_options: argparse.Namespace, _folder: Folder) -> int:

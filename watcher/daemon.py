@@ -6,6 +6,7 @@ It must hold no decisions; they live in the parts.
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import fcntl
 import os
 import threading
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from watcher.clock import Clock
-    from watcher.settings import Settings
+    from watcher.settings import Folder, Settings
 
 TURNS_STOP_S = 1.5
+LOCK_S, LOCK_AGAIN_S = 0.5, 0.05  # whoever only looks (`is_running`) holds it for a moment
 
 
 def run(settings: Settings, clock: Clock) -> None:
@@ -42,7 +44,7 @@ def run(settings: Settings, clock: Clock) -> None:
     """
     check_files(settings)
     privatefile.make_folder(settings.folder.state)
-    with _lock(settings.folder.state / "lock"):
+    with _lock(settings.folder.lock_file, clock):
         _run_alone(settings, clock)
 
 
@@ -61,7 +63,20 @@ def check_files(settings: Settings) -> None:
         raise SettingsError(str(error)) from error
 
 
+def is_running(folder: Folder) -> bool:
+    """Say whether a watcher holds this folder now; looking disturbs none."""
+    try:
+        with folder.lock_file.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _run_alone(settings: Settings, clock: Clock) -> None:
+    faulthandler.enable()  # the watchdog's SIGABRT leaves in the journal where each thread stood
     stop = threading.Event()
     agents = Agents(settings.agents)
     settings = dataclasses.replace(settings, agents=agents)
@@ -94,12 +109,18 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
     finished.set()
 
 
-def _lock(path: Path) -> TextIO:
+def _lock(path: Path, clock: Clock) -> TextIO:
     """Hold this folder for one process: two on one cursor would fight for one stream."""
     file = path.open("a", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise SettingsError(f"another watcher runs with the folder {path.parent.parent}") from error
-    return file
+    until_s = clock.monotonic_s() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if clock.monotonic_s() < until_s:
+                clock.wait(threading.Event(), LOCK_AGAIN_S)
+                continue
+            file.close()
+            folder = path.parent.parent
+            raise SettingsError(f"another watcher runs with the folder {folder}") from error
+        return file

@@ -56,6 +56,14 @@ class Folder:
     def called_file(self) -> Path:
         return self.state / "called.json"
 
+    @property
+    def install_file(self) -> Path:
+        return self.state / "install.json"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.state / "lock"
+
     def header_file(self, agent: str) -> Path:
         """Give the file that an agent's curl commands name with `-H @`."""
         return self.path / f"{agent}.header"

@@ -1,0 +1,57 @@
+"""Where an agent's skill goes in OpenClaw, and whether OpenClaw takes it as ready.
+
+OpenClaw itself is asked, because only it knows its workspaces. It must not write anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watcher import plainjson, programs, skill
+from watcher.methods import WITHOUT_A_TARGET, name_meant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watcher.settings import AgentSettings, Settings
+
+
+class Place(NamedTuple):
+    """Where an agent's skill is read from and how it stands; `trouble` where that is not known."""
+
+    path: Path | None = None
+    is_ready: bool = False
+    trouble: str = ""
+
+
+def agents_of_openclaw(settings: Settings) -> list[AgentSettings]:
+    """Give the agents that OpenClaw runs."""
+    return [
+        agent
+        for agent in settings.agents.values()
+        if not agent.argv and name_meant(agent) not in WITHOUT_A_TARGET
+    ]
+
+
+def look(settings: Settings, agent: AgentSettings, environ: Mapping[str, str]) -> Place:
+    """Ask OpenClaw, which takes seconds."""
+    name = agent.local_agent or agent.name
+    argv = [*settings.openclaw.argv, "skills", "list", "--agent", name, "--json"]
+    said = programs.ask(argv, environ)
+    if not said.is_good:
+        return Place(trouble=said.trouble)
+    try:
+        raw: Any = plainjson.read(said.output)
+        workspace, listed = Path(str(raw["workspaceDir"])), list(raw["skills"])
+        ours: Any = next((one for one in listed if one.get("name") == skill.NAME), {})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Place(trouble=f"`{' '.join(argv)}` gave no list of skills")
+    path = workspace / "skills" / skill.NAME / skill.FILE_NAME
+    if not ours or ours.get("eligible") is True:
+        return Place(path, bool(ours))
+    flags = ("disabled", "blockedByAllowlist", "blockedByAgentFilter")
+    why = [flag for flag in flags if ours.get(flag) is True]
+    missing = ours.get("missing")
+    why += [f"missing {key}: {value}" for key, value in dict(missing or {}).items() if value]
+    return Place(path, trouble=f"OpenClaw has it, but not ready ({'; '.join(why) or 'no reason'})")

@@ -2,6 +2,7 @@
 # make test   installs what the tests need and runs them
 # make test-gevent  the same rooms as the bus runs them: under gevent
 # make lint   formatting, lint and types
+# make pyz    packs the watcher into one file, dist/bus-watcher.pyz, for any Python from 3.10
 # make bench  measures, and prints the figures
 # make clean  removes the environment; the data is elsewhere (bus config)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -10,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= $(or $(BUS_PORT),8091)
 
-.PHONY: up test test-gevent lint bench clean
+.PHONY: up test test-gevent lint pyz bench clean
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
@@ -49,6 +50,11 @@ lint: .venv/linted
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vermin --quiet --no-tips --target=3.10- --violations watcher
+
+pyz: .venv/installed
+	@$(BIN)/python -m watcher.onefile dist/bus-watcher.pyz
+	@cd dist && sha256sum bus-watcher.pyz | tee bus-watcher.pyz.sha256
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -112,6 +112,7 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
 def _lock(path: Path, clock: Clock) -> TextIO:
     """Hold this folder for one process: two on one cursor would fight for one stream."""
     file = path.open("a", encoding="utf-8")
+    os.fchmod(file.fileno(), privatefile.FILE_MODE)
     until_s = clock.monotonic_s() + LOCK_S
     while True:
         try:

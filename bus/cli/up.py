@@ -97,7 +97,7 @@ def run(config: Config, reach: Reach, *, with_demo: bool) -> None:
         if with_demo:
             from bus.cli.demonstration import Demonstration, show_demo  # noqa: PLC0415 - loads requests
 
-            # its agents are no neighbours of this user's own: they have nothing, and look at nothing
+            # its agents are no neighbours of this user's own: they have nothing to hide or seek
             apart = {**environ, "XDG_STATE_HOME": str(config.data_dir / "demo-state")}
             demo = Demonstration(config, admin.bus, apart, reach.ca_file)
             children.append(show_demo(demo, admin, stack))

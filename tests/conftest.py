@@ -25,6 +25,7 @@ WATCHER = str(BIN / "bus-watcher")
 
 def clean_environment(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("BUS_")}
+    kept.pop("XDG_STATE_HOME", None)
     return kept | more
 
 

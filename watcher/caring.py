@@ -5,19 +5,26 @@ It must not hold logic of its own, and `run` must not need it: it loads what a d
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from watcher import program, settingsfile
+from watcher.clock import SystemClock
+from watcher.doctor import canary, machine, turnside
+from watcher.doctor.busside import BusSide
+from watcher.doctor.finding import Finding, bad
 from watcher.install.installing import Installation, unit_name
 from watcher.install.removing import Removal
 from watcher.install.steps import Steps
-from watcher.settings import is_name
+from watcher.settings import SettingsError, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from watcher.settings import Folder
+    from watcher.settings import Folder, Settings
 
     Say = Callable[[str], None]
 
@@ -41,3 +48,49 @@ def uninstall(folder: Folder, say: Say, *, is_dry: bool, is_purging: bool) -> No
     agents = [name for name in raw.get("agents") or {} if is_name(name)]
     removal = Removal(folder, os.environ, Steps(say, is_dry=is_dry))
     removal.run(agents, str(raw.get("node") or ""), is_purging=is_purging)
+
+
+def examine(folder: Folder, say: Say, *, as_json: bool, is_waking: bool, is_asking: bool) -> bool:
+    """Look at everything, each finding told when it is there; gives whether nothing is bad."""
+    try:
+        settings = settingsfile.load(folder)
+    except SettingsError as error:
+        findings = iter([bad("settings", str(error))])
+    else:
+        asks = is_waking and is_asking
+        is_waking = is_waking and not (asks and not _agree(settings, say))
+        findings = _find(settings, is_waking=is_waking)
+    found: list[Finding] = []
+    for finding in findings:
+        found.append(finding)
+        for line in [] if as_json else finding.write():
+            say(line)
+    troubles = [one for one in found if one.state == "bad"]
+    warnings = sum(one.state == "warn" for one in found)
+    if as_json:
+        shown = {"well": not troubles, "checks": [asdict(one) for one in found]}
+        say(json.dumps(shown))
+    else:
+        say(f"{len(found)} looked at, {len(troubles)} bad, {warnings} to know of")
+    return not troubles
+
+
+def _agree(settings: Settings, say: Say) -> bool:
+    names = ", ".join(settings.agents)
+    say(f"--wake starts a turn of {names}: it costs a model call for each. Go on? [y/N]")
+    return input().strip().lower() in {"y", "yes"}
+
+
+def _find(settings: Settings, *, is_waking: bool) -> Iterator[Finding]:
+    clock = SystemClock()
+    bus = BusSide(settings, clock)
+    yield from itertools.chain(
+        machine.look_at_files(settings.folder),
+        machine.look_at_service(settings, os.environ),
+        bus.look(),
+        bus.look_at_neighbours(os.environ),
+        turnside.look(settings, clock, os.environ),
+    )
+    for name in settings.agents if is_waking else ():
+        with bus.call_as(name) as own:
+            yield canary.wake(name, own, clock)

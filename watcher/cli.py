@@ -101,6 +101,12 @@ def _make_parser() -> argparse.ArgumentParser:
     removing.add_argument(
         "--purge", action="store_true", help="remove settings, tokens and state, too"
     )
+    examining = add("doctor", _doctor, "look whether all is well, and say how to mend what is not")
+    examining.add_argument("--json", action="store_true", help="as JSON, for a program")
+    examining.add_argument(
+        "--wake", action="store_true", help="also wake each agent: costs a model call for each"
+    )
+    examining.add_argument("--yes", action="store_true", help="do not ask before --wake")
     add("version", _version, "show the version")
     return parser
 
@@ -213,6 +219,17 @@ def _uninstall(options: argparse.Namespace, folder: Folder) -> int:
 
     caring.uninstall(folder, _say, is_dry=options.dry_run, is_purging=options.purge)
     return OK
+
+
+def _doctor(options: argparse.Namespace, folder: Folder) -> int:
+    from watcher import caring  # noqa: PLC0415 - likewise
+
+    if options.wake and not options.yes and (options.json or not sys.stdin.isatty()):
+        return _complain("--wake costs a model call for each agent; say --yes as well", USAGE)
+    is_well = caring.examine(
+        folder, _say, as_json=options.json, is_waking=options.wake, is_asking=not options.yes
+    )
+    return OK if is_well else FAILED
 
 
 def _repeat_folder(options: argparse.Namespace) -> str:

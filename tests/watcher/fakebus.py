@@ -50,6 +50,7 @@ class FakeBus:
         self.stream_refusals = []
         self.stream_left = threading.Event()  # the watcher ended a stream
         self.closing = threading.Event()
+        self.hello = HELLO
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -171,7 +172,7 @@ class FakeBus:
         handler.send_header("Content-Type", "text/event-stream")
         handler.send_header("Connection", "close")
         handler.end_headers()
-        handler.wfile.write(HELLO)
+        handler.wfile.write(self.hello)
         while not self.closing.is_set():
             try:
                 frame = self.frames.get(timeout=0.02)

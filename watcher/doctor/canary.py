@@ -1,0 +1,85 @@
+"""A message that an agent sends to itself, to see with its own inbox that it can be woken.
+
+The proof is the ladder: only a read by the agent's own token counts. What it leaves stuck it takes
+back. It must not know how a turn is started.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from watcher import program
+from watcher.bus import Bus, BusError
+from watcher.doctor.finding import Finding, bad, ok
+
+if TYPE_CHECKING:
+    from watcher.clock import Clock
+
+TYPE = "CANARY"
+BODY = (
+    "This is a test of your wake by bus-watcher doctor, in your own name. There is nothing to do:"
+    " acknowledge it and end your turn."
+)
+LIMIT_S = 120.0
+TTL_S = 600
+LOOK_EVERY_S = 0.5
+SOON_ACKED_S = 20.0
+MEND = {
+    "accepted": "the bus itself stands still: look at its log",
+    "held": "the reason says why; a person lets a held thread go: bus release THREAD",
+    "queued": "the watcher has not taken the wake: is it running and on its stream (above)?",
+    "notified": "the watcher could not start a turn: journalctl --user -u bus-watcher -n 30",
+    "woken": (
+        "a turn was asked for and read nothing: look into the agent's session. Does its model"
+        " answer, may it run commands (tools.exec.mode), can it read its header file?"
+    ),
+}
+
+
+def wake(name: str, bus: Bus, clock: Clock, limit_s: float = LIMIT_S) -> Finding:
+    """Send it and follow it; takes as long as the agent's turn."""
+    label = f"canary of {name}"
+    message = {"to": name, "type": TYPE, "body": BODY, "reply_expected": False, "ttl": TTL_S}
+    try:
+        message_id = str(bus.post("/api/send", message)["id"])
+        delivery = _follow(bus, message_id, clock, limit_s)
+        rungs = [str(rung["state"]) for rung in delivery["ladder"]]
+    except BusError as error:
+        mend = f"bus agent show {name}: does it accept the type {TYPE}?"
+        return bad(label, str(error), mend if error.status == 400 else "")
+    except (KeyError, TypeError, IndexError, ValueError):
+        return bad(label, "the bus's answer cannot be read")
+    if "read" in rungs:
+        how = "and acknowledged it" if "acked" in rungs else "and has not acknowledged it yet"
+        return ok(label, f"it was woken, read the message {how} ({' -> '.join(rungs)})")
+    _take_back(bus, message_id)
+    stuck = rungs[-1]
+    reason = str(delivery.get("reason") or "")
+    seen = f"stuck at {stuck} after {limit_s:g} s" if stuck in MEND else f"it ended as {stuck}"
+    mend = MEND.get(stuck, f"{program()} agents").replace("NAME", name)
+    return bad(label, f"{seen}{f': {reason}' if reason else ''} (message {message_id})", mend)
+
+
+def _follow(bus: Bus, message_id: str, clock: Clock, limit_s: float) -> dict[str, Any]:
+    """Give the delivery once it was read, and soon after acked, or ended, or the time is up."""
+    never, until_s = threading.Event(), clock.monotonic_s() + limit_s
+    has_time_to_ack = True
+    while True:
+        delivery: dict[str, Any] = bus.get(f"/api/messages/{message_id}")["deliveries"][0]
+        state = delivery["state"]
+        if state == "read" and has_time_to_ack:
+            has_time_to_ack = False
+            until_s = min(until_s, clock.monotonic_s() + SOON_ACKED_S)
+        if delivery.get("ended") or clock.monotonic_s() >= until_s:
+            return delivery
+        clock.wait(never, LOOK_EVERY_S)
+
+
+def _take_back(bus: Bus, message_id: str) -> None:
+    """Settle it, or its failure would wake the agent once more; if that fails, it expires."""
+    try:
+        items = bus.get("/api/inbox", {"id": message_id})["items"]
+        bus.post("/api/ack", {"handles": [items[0]["handle"]]})
+    except (BusError, KeyError, IndexError, TypeError):
+        return

@@ -200,12 +200,13 @@ def test_a_node_without_openclaw_is_not_asked_about_it(system, enrolled, clock):
 def ladder(bus):
     """Have the canary come so far: `ladder("accepted", "queued", reason="...")`."""
 
-    def play(*rungs, reason="", ended=False):
+    def play(*rungs, reason="", ended=False, **more):
         delivery = {
             "state": rungs[-1],
             "reason": reason,
             "ended": ended,
             "ladder": [{"state": rung} for rung in rungs],
+            **more,
         }
         bus.answers["/api/send"] = lambda _: {"status": "accepted", "id": "m_1"}
         bus.answers["/api/messages/m_1"] = lambda _: {"deliveries": [delivery]}
@@ -230,6 +231,13 @@ def test_a_canary_that_is_stuck_says_where_and_is_taken_back(bus, own, ladder, c
     assert "because" in found.seen
     assert found.mend
     assert bus.wait_for_call("/api/ack").json == {"handles": ["m_1.1"]}
+
+
+def test_a_turn_that_read_nothing_is_not_paid_for_twice(own, ladder, clock):
+    ladder("accepted", "queued", "notified", "woken", "queued", failed_attempts=1)
+    found = canary.wake("beta", own, clock, limit_s=10_000)
+    assert "stuck at woken" in found.seen
+    assert "its model answer" in found.mend
 
 
 def test_a_canary_that_died_says_of_what(own, ladder, clock):

@@ -54,10 +54,10 @@ def wake(name: str, bus: Bus, clock: Clock, limit_s: float = LIMIT_S) -> Finding
         how = "and acknowledged it" if "acked" in rungs else "and has not acknowledged it yet"
         return ok(label, f"it was woken, read the message {how} ({' -> '.join(rungs)})")
     _take_back(bus, message_id)
-    stuck = rungs[-1]
+    furthest = [rung for rung in MEND if rung in rungs][-1:]
     reason = str(delivery.get("reason") or "")
-    seen = f"stuck at {stuck} after {limit_s:g} s" if stuck in MEND else f"it ended as {stuck}"
-    mend = MEND.get(stuck, f"{program()} agents").replace("NAME", name)
+    seen = f"it ended as {rungs[-1]}" if delivery.get("ended") else f"stuck at {furthest[0]}"
+    mend = f"{program()} agents" if delivery.get("ended") else MEND[furthest[0]]
     return bad(label, f"{seen}{f': {reason}' if reason else ''} (message {message_id})", mend)
 
 
@@ -71,7 +71,10 @@ def _follow(bus: Bus, message_id: str, clock: Clock, limit_s: float) -> dict[str
         if state == "read" and has_time_to_ack:
             has_time_to_ack = False
             until_s = min(until_s, clock.monotonic_s() + SOON_ACKED_S)
-        if delivery.get("ended") or clock.monotonic_s() >= until_s:
+        # a turn that came to nothing has cost a model call: the next one need not be waited for
+        if delivery.get("ended") or delivery.get("failed_attempts"):
+            return delivery
+        if clock.monotonic_s() >= until_s:
             return delivery
         clock.wait(never, LOOK_EVERY_S)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from watcher import log
 from watcher.bus import BusError
 from watcher.called import Called
-from watcher.methods import WITHOUT_A_TARGET, name_meant
+from watcher.methods import BLIND, WITHOUT_A_TARGET, name_meant
 from watcher.methods.base import Outcome, find_strange
 from watcher.wakes import WakeReport
 
@@ -66,6 +66,8 @@ class Runner:
         if wake is None:
             return
         outcome = self._run_method(wake, report)
+        if outcome.state != "requested":
+            self._called.drop(ask.wake_id)
         log.say(
             "turn_finished",
             wake=ask.wake_id,
@@ -119,6 +121,8 @@ class Runner:
                 return Outcome("no_turn", trouble)
         try:
             report.method = self._methods.name_of(agent)
+            if report.method in BLIND and not wake.turn_id:
+                self._called.begin(wake.wake_id, report.method)
             return self._methods.find(agent).run(wake, agent, report, self._stop)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not look like a living turn
             log.warn("method_crashed", wake=wake.wake_id, agent=wake.agent, error=repr(error))

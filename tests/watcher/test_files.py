@@ -94,6 +94,29 @@ def test_a_call_is_remembered_over_a_restart_until_it_was_reported(tmp_path, clo
     assert Called(tmp_path / "called", clock).find("w_1") is None
 
 
+def test_a_call_that_was_cut_short_is_not_made_again_while_the_machine_lives(
+    tmp_path, clock, monkeypatch
+):
+    path = tmp_path / "called"
+    Called(path, clock).begin("w_1", "hook")
+    assert Called(path, clock).find("w_1") == "hook"
+    (tmp_path / "boot").write_text("another life\n")
+    monkeypatch.setattr(called, "BOOT_ID", tmp_path / "boot")
+    assert Called(path, clock).find("w_1") is None  # what it may have reached is gone, too
+
+
+def test_a_call_that_came_to_nothing_may_be_made_again(tmp_path, clock):
+    path = tmp_path / "called"
+    made = Called(path, clock)
+    made.begin("w_1", "hook")
+    made.drop("w_1")
+    assert (made.find("w_1"), Called(path, clock).find("w_1")) == (None, None)
+    made.begin("w_2", "hook")
+    made.note("w_2", "hook")
+    made.drop("w_2")
+    assert made.find("w_2") == "hook"
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"w_1": 7}', "[" * 200_000])
 def test_a_broken_list_of_calls_stops_nothing(tmp_path, clock, text):
     (tmp_path / "called").write_text(text)

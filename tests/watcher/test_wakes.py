@@ -285,6 +285,26 @@ def test_a_call_made_before_a_restart_is_reported_and_not_made_again(
     assert make_turns(None)._run_turn.__self__._called.find("w_1") is None
 
 
+def test_a_watcher_killed_in_the_middle_of_a_blind_call_does_not_call_again(
+    bus, make_turns, monkeypatch
+):
+    calls, kept = [], []
+    monkeypatch.setattr("watcher.runner.BLIND", {"fake"})
+
+    def call(*_):
+        calls.append(1)
+        kept.append(make_turns(None)._run_turn.__self__._called.find("w_1"))  # the next life's look
+        return Outcome("no_turn", "refused") if len(calls) == 1 else Outcome("requested")
+
+    turns = make_turns(call)
+    turns.offer(ask("w_1"))
+    assert turns.wait_idle(5)
+    assert kept == ["fake"]
+    turns.offer(ask("w_1"))  # refused: it may be tried again, and is
+    assert turns.wait_idle(5)
+    assert len(calls) == 2
+
+
 class Gauge:
     """How many turns ran at once, over all and for each agent."""
 

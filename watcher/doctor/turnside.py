@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from watcher import openclaw, program, programs
 from watcher.doctor.finding import bad, ok, warn
 from watcher.install import skills
-from watcher.methods import METHODS, OPENCLAW_METHODS, Methods, name_meant
+from watcher.methods import BLIND, METHODS, OPENCLAW_METHODS, Methods, name_meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from watcher.doctor.finding import Finding
     from watcher.settings import AgentSettings, Settings
 
-BLIND = frozenset({"hook", "command", "webhook"})
 WHERE_ELSE = "docs/reference/wake-methods.md"
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from watcher.settings import AgentSettings, Settings
 
 OPENCLAW_METHODS = ("gateway", "hook", "command")  # the order in which `auto` tries them
+BLIND = frozenset({"hook", "command", "webhook"})  # they see that they were heard, and no more
 WITHOUT_A_TARGET = frozenset({"program", "webhook"})  # they need no agent and session of OpenClaw
 
 

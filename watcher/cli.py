@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from watcher import __version__, daemon, enrol, log, program, settingsfile, skill
 from watcher.bus import AWAY, BusError
 from watcher.clock import SystemClock
-from watcher.methods import WITHOUT_A_TARGET, Methods, name_meant
+from watcher.methods import Methods
 from watcher.privatefile import LooseFileError
 from watcher.settings import METHOD_NAMES, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from watcher.settings import Folder, Settings
+    from watcher.settings import Folder
 
     Command = Callable[[argparse.Namespace, Folder], int]
 
@@ -130,7 +130,7 @@ def _enrol(options: argparse.Namespace, folder: Folder) -> int:
     settings = done.settings
     _say(f"This machine is now node {settings.node} of {settings.url}.")
     _say(f"Agents: {', '.join(settings.agents) or 'none yet'}. Files: {folder.path}")
-    for note in (*done.notes, *find_unknown_agents(settings)):
+    for note in (*done.notes, *enrol.find_unknown_agents(settings)):
         _say(f"Note: {note.rstrip('.')}.")
     at = _repeat_folder(options)
     _say("Next:")
@@ -139,31 +139,6 @@ def _enrol(options: argparse.Namespace, folder: Folder) -> int:
     _say(f"  {program()} run{at}           # in the foreground")
     _say(f"  {program()} install{at}       # as a service, for good")
     return OK
-
-
-def find_unknown_agents(settings: Settings) -> list[str]:
-    """Say which agents OpenClaw on this machine does not have; only a hint, never a refusal."""
-    agents = [
-        agent
-        for agent in settings.agents.values()
-        if agent.local_agent and not agent.argv and name_meant(agent) not in WITHOUT_A_TARGET
-    ]
-    if not agents:
-        return []
-    try:
-        from watcher import openclaw  # noqa: PLC0415 - needed here alone, and it may find nothing
-
-        known = openclaw.read(settings.openclaw).known_agents()
-    except Exception as error:  # noqa: BLE001 - a hint must not spoil an enrolment that is done
-        return [f"OpenClaw's configuration was not looked at: {error}"]
-    if not known:
-        return []
-    return [
-        f"OpenClaw here has no agent {agent.local_agent}, which {agent.name} is said to be; "
-        f"it has {', '.join(sorted(known))}"
-        for agent in agents
-        if agent.local_agent.lower() not in known
-    ]
 
 
 def _agents(_options: argparse.Namespace, folder: Folder) -> int:

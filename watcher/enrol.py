@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from watcher import address, neighbours, privatefile, program, settingsfile
 from watcher.bus import Bus, BusError
 from watcher.cursor import read_instance
+from watcher.methods import runs_in_openclaw
 from watcher.settings import BEARER, Settings, SettingsError, is_name
 
 if TYPE_CHECKING:
@@ -185,6 +186,29 @@ def _write(
     if before is not None and (before.get("url"), before.get("node")) != (grant.url, grant.node):
         folder.cursor_file.unlink(missing_ok=True)  # a position in another stream
     return [f"{name} is no agent of this node any more; its token file is gone" for name in gone]
+
+
+def find_unknown_agents(settings: Settings) -> list[str]:
+    """Say which agents OpenClaw on this machine does not have; only a hint, never a refusal."""
+    agents = [
+        agent for agent in settings.agents.values() if agent.local_agent and runs_in_openclaw(agent)
+    ]
+    if not agents:
+        return []
+    try:
+        from watcher import openclaw  # noqa: PLC0415 - needed here alone, and it may find nothing
+
+        known = openclaw.read(settings.openclaw).known_agents()
+    except Exception as error:  # noqa: BLE001 - a hint must not spoil an enrolment that is done
+        return [f"OpenClaw's configuration was not looked at: {error}"]
+    if not known:
+        return []
+    return [
+        f"OpenClaw here has no agent {agent.local_agent}, which {agent.name} is said to be; "
+        f"it has {', '.join(sorted(known))}"
+        for agent in agents
+        if agent.local_agent.lower() not in known
+    ]
 
 
 def _is_token(value: Any) -> bool:

@@ -58,8 +58,11 @@ def forget(folder: Folder, environ: Mapping[str, str]) -> None:
         privatefile.write(path, "".join(f"{name}\n" for name in known))
         return
     path.unlink(missing_ok=True)
-    if path.parent.is_dir() and not any(path.parent.iterdir()):
-        path.parent.rmdir()
+    home = Path(environ.get("HOME") or Path.home())
+    for parent in path.parents:  # empty ones within the home folder: nobody has a use for them
+        if home not in parent.parents or not parent.is_dir() or any(parent.iterdir()):
+            break
+        parent.rmdir()
 
 
 def _read(path: Path) -> list[str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from fakesystem import FakeSystem
 
-from watcher import onefile
+from watcher import neighbours, onefile
+from watcher.clock import SystemClock
 from watcher.install import manager, unitfile
 from watcher.install.installing import Installation
 from watcher.install.removing import Removal
@@ -38,13 +39,13 @@ def folder(system):
 
 
 @pytest.fixture
-def install(system):
+def install(system, clock):
     """Install, and give what was said and what is left to a person."""
 
     def run(settings, *, is_dry=False):
         said = []
         steps = Steps(said.append, is_dry=is_dry)
-        Installation(settings, system.environ, steps).run()
+        Installation(settings, system.environ, steps, clock).run()
         return said
 
     return run
@@ -178,6 +179,25 @@ def test_it_gives_an_agent_of_openclaw_the_skill_and_sees_it_ready(system, enrol
     assert "kept: the skill of beta is ready in OpenClaw" in said
 
 
+def test_a_skill_that_openclaw_sees_late_is_waited_for_a_while(system, enrolled):
+    system.add_openclaw("main")
+    answer = system.state / "answer-with-main"
+    seen = answer.read_text()
+    answer.write_text((system.state / "answer-without-main").read_text())
+    looks = []
+
+    class Slow(SystemClock):
+        def wait(self, _event, _timeout_s):
+            looks.append(1)
+            if len(looks) == 2:
+                answer.write_text(seen)
+            return False
+
+    steps = Steps(lambda _: None)
+    Installation(enrolled(agents=OF_OPENCLAW), system.environ, steps, Slow()).run()
+    assert (steps.open, len(looks)) == ([], 2)
+
+
 def test_it_says_why_openclaw_does_not_offer_the_skill(system, enrolled, install):
     system.add_openclaw("main", ready=False)
     said = install(enrolled(agents=OF_OPENCLAW))
@@ -228,7 +248,9 @@ def test_purge_leaves_no_token_and_says_what_the_bus_still_knows(
     system, enrolled, install, uninstall
 ):
     before = files(system.home)
-    install(enrolled(agents=PROGRAM))
+    settings = enrolled(agents=PROGRAM)
+    neighbours.note(settings.folder, system.environ)
+    install(settings)
     said = uninstall(is_purging=True)
     assert files(system.home) == before
     assert said[-1] == "to do: the bus still knows this node: bus node remove pi"

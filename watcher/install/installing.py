@@ -5,6 +5,7 @@ It must not know how the way back goes: what it makes, it writes into the record
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,13 @@ from watcher.settingsfile import write_for_shell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from watcher.clock import Clock
     from watcher.install.steps import Steps
     from watcher.settings import AgentSettings, Settings
 
 UNIT = "bus-watcher.service"
+SKILL_LOOKS, SKILL_PAUSE_S = 6, 3.0
+NOT_SEEN = "OpenClaw has not seen it yet; a new session of the agent does, or: bus-watcher doctor"
 
 
 def unit_name(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -34,8 +38,11 @@ def unit_name(settings: Settings, environ: Mapping[str, str]) -> str:
 class Installation:
     """One run of `install`."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], steps: Steps) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], steps: Steps, clock: Clock
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self._environ = dict(environ)
         self._steps = steps
         self._manager = Manager(self._environ)
@@ -175,11 +182,21 @@ class Installation:
         is_new = self._write(path, text.encode(), f"the skill of {agent.name}")
         if self._steps.is_dry:
             return
-        place = skills.look(self._settings, agent, environ) if is_new else place
+        place = self._await_skill(agent, environ) if is_new else place
         if place.is_ready:
             self._steps.kept(f"the skill of {agent.name} is ready in OpenClaw")
         else:
-            self._steps.leave(f"the skill of {agent.name}: {place.trouble or 'not seen yet'}")
+            self._steps.leave(f"the skill of {agent.name}: {place.trouble or NOT_SEEN}")
+
+    def _await_skill(self, agent: AgentSettings, environ: Mapping[str, str]) -> skills.Place:
+        """Look until OpenClaw has seen the new file: it looks at its folders now and then."""
+        never = threading.Event()
+        for _ in range(SKILL_LOOKS):
+            place = skills.look(self._settings, agent, environ)
+            if place.is_ready or place.trouble:
+                break
+            self._clock.wait(never, SKILL_PAUSE_S)
+        return place
 
     def _drop_old_skills(self, wanted: Mapping[Path, str]) -> None:
         for name in list(self._record.files):

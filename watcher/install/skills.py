@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watcher import plainjson, programs, skill
-from watcher.methods import WITHOUT_A_TARGET, name_meant
+from watcher.methods import runs_in_openclaw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +27,7 @@ class Place(NamedTuple):
 
 def agents_of_openclaw(settings: Settings) -> list[AgentSettings]:
     """Give the agents that OpenClaw runs."""
-    return [
-        agent
-        for agent in settings.agents.values()
-        if not agent.argv and name_meant(agent) not in WITHOUT_A_TARGET
-    ]
+    return [agent for agent in settings.agents.values() if runs_in_openclaw(agent)]
 
 
 def look(settings: Settings, agent: AgentSettings, environ: Mapping[str, str]) -> Place:

@@ -120,3 +120,8 @@ def name_meant(agent: AgentSettings) -> str:
     if agent.argv:
         return "program"
     return "webhook" if agent.url else "auto"
+
+
+def runs_in_openclaw(agent: AgentSettings) -> bool:
+    """Say whether an agent's turns are OpenClaw's."""
+    return not agent.argv and name_meant(agent) not in WITHOUT_A_TARGET

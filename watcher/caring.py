@@ -33,7 +33,7 @@ def install(folder: Folder, say: Say, *, at: str, is_dry: bool, with_skills: boo
     """Install, and say what is next; gives whether nothing is left to a person."""
     steps = Steps(say, is_dry=is_dry)
     settings = settingsfile.load(folder)
-    Installation(settings, os.environ, steps, SystemClock()).run(with_skills=with_skills)
+    Installation(settings, os.environ, steps).run(with_skills=with_skills)
     if steps.open or is_dry:
         return not steps.open
     say("Next:")

@@ -29,6 +29,7 @@ OPENCLAW = """#!/bin/sh
 state={state}
 case $1 in
 --version) echo "OpenClaw 2026.9.6 (abc)"; exit 0 ;;
+agents) cat $state/agents; exit 0 ;;
 skills) ;;
 *) exit 0 ;;
 esac
@@ -79,6 +80,9 @@ class FakeSystem:
 
     def add_openclaw(self, *agents, ready=True):
         self.make_program(self.programs / "openclaw", OPENCLAW)
+        places = {agent: self.state / "workspaces" / agent for agent in agents}
+        listed = [{"id": agent, "workspace": str(place)} for agent, place in places.items()]
+        (self.state / "agents").write_text(json.dumps(listed))
         for agent in agents:
             workspace = self.state / "workspaces" / agent
             workspace.mkdir(parents=True)

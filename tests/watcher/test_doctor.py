@@ -31,9 +31,9 @@ def system(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def install(system, clock):
+def install(system):
     def run(settings):
-        Installation(settings, system.environ, Steps(lambda _: None), clock).run()
+        Installation(settings, system.environ, Steps(lambda _: None)).run()
 
     return run
 

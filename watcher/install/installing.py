@@ -5,7 +5,6 @@ It must not know how the way back goes: what it makes, it writes into the record
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +17,11 @@ from watcher.settingsfile import write_for_shell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watcher.clock import Clock
     from watcher.install.steps import Steps
     from watcher.settings import AgentSettings, Settings
 
 UNIT = "bus-watcher.service"
-SKILL_LOOKS, SKILL_PAUSE_S = 6, 3.0
-NOT_SEEN = "OpenClaw has not seen it yet; a new session of the agent does, or: bus-watcher doctor"
+NOT_SEEN = "OpenClaw's gateway has not seen it yet: its list of skills is some minutes old"
 
 
 def unit_name(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -38,11 +35,8 @@ def unit_name(settings: Settings, environ: Mapping[str, str]) -> str:
 class Installation:
     """One run of `install`."""
 
-    def __init__(
-        self, settings: Settings, environ: Mapping[str, str], steps: Steps, clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], steps: Steps) -> None:
         self._settings = settings
-        self._clock = clock
         self._environ = dict(environ)
         self._steps = steps
         self._manager = Manager(self._environ)
@@ -150,53 +144,44 @@ class Installation:
 
     def _write_skills(self) -> None:
         environ = {**self._environ, "PATH": unitfile.choose_path(self._environ)}
+        agents = skills.agents_of_openclaw(self._settings)
         written: dict[Path, str] = {}
-        for agent in skills.agents_of_openclaw(self._settings):
-            self._steps.wait(f"asking OpenClaw about the skill of {agent.name}")
-            place = skills.look(self._settings, agent, environ)
-            if place.path is None:
-                self._steps.leave(f"the skill of {agent.name}: {place.trouble}")
-            elif place.path in written:
-                self._steps.leave(
-                    f"the skill of {agent.name}: {written[place.path]} has the same workspace; "
-                    "give it one of its own, as one file cannot speak for both"
-                )
-            else:
-                written[place.path] = agent.name
-                self._write_skill(agent, place, environ)
+        if agents:
+            self._steps.wait("asking OpenClaw where its agents have their skills")
+            places, trouble = skills.find_places(self._settings, environ)
+            for agent in agents:
+                path = places.get((agent.local_agent or agent.name).lower())
+                if path is None:
+                    why = trouble or f"OpenClaw has no agent {agent.local_agent or agent.name}"
+                    self._steps.leave(f"the skill of {agent.name}: {why}")
+                elif path in written:
+                    self._steps.leave(
+                        f"the skill of {agent.name}: {written[path]} has the same workspace; "
+                        "give it one of its own, as one file cannot speak for both"
+                    )
+                else:
+                    written[path] = agent.name
+                    self._write_skill(agent, path, environ)
         if not self._steps.is_dry:
             self._drop_old_skills(written)
 
-    def _write_skill(
-        self, agent: AgentSettings, place: skills.Place, environ: Mapping[str, str]
-    ) -> None:
+    def _write_skill(self, agent: AgentSettings, path: Path, environ: Mapping[str, str]) -> None:
         where = write_for_shell(self._settings.folder, self._environ)
-        text = skill.render(agent.name, self._settings.url, where)
-        path = place.path
-        if path is None:
-            return
+        data = skill.render(agent.name, self._settings.url, where).encode()
         is_theirs = mark_of(path) not in {None, self._record.files.get(str(path))}
-        if is_theirs and path.read_bytes() != text.encode():
+        if is_theirs and path.read_bytes() != data:
             self._steps.kept(f"{path}, which was changed by hand; remove it to get a fresh one")
             return
-        is_new = self._write(path, text.encode(), f"the skill of {agent.name}")
+        self._write(path, data, f"the skill of {agent.name}")
         if self._steps.is_dry:
             return
-        place = self._await_skill(agent, environ) if is_new else place
+        place = skills.look(self._settings, agent, environ)
         if place.is_ready:
             self._steps.kept(f"the skill of {agent.name} is ready in OpenClaw")
+        elif place.trouble:
+            self._steps.leave(f"the skill of {agent.name}: {place.trouble}")
         else:
-            self._steps.leave(f"the skill of {agent.name}: {place.trouble or NOT_SEEN}")
-
-    def _await_skill(self, agent: AgentSettings, environ: Mapping[str, str]) -> skills.Place:
-        """Look until OpenClaw has seen the new file: it looks at its folders now and then."""
-        never = threading.Event()
-        for _ in range(SKILL_LOOKS):
-            place = skills.look(self._settings, agent, environ)
-            if place.is_ready or place.trouble:
-                break
-            self._clock.wait(never, SKILL_PAUSE_S)
-        return place
+            self._steps.kept(f"the skill of {agent.name}, though {NOT_SEEN}")
 
     def _drop_old_skills(self, wanted: Mapping[Path, str]) -> None:
         for name in list(self._record.files):

@@ -30,6 +30,23 @@ def agents_of_openclaw(settings: Settings) -> list[AgentSettings]:
     return [agent for agent in settings.agents.values() if runs_in_openclaw(agent)]
 
 
+def find_places(settings: Settings, environ: Mapping[str, str]) -> tuple[dict[str, Path], str]:
+    """Give where each agent of OpenClaw's has our skill, by its id there; or why that is not known.
+
+    Not by its list of skills: its gateway remembers that for minutes, and would not see a new one.
+    """
+    argv = [*settings.openclaw.argv, "agents", "list", "--json"]
+    said = programs.ask(argv, environ)
+    if not said.is_good:
+        return {}, said.trouble
+    try:
+        listed: Any = plainjson.read(said.output)
+        found = {str(one["id"]).lower(): Path(str(one["workspace"])) for one in listed}
+    except (ValueError, KeyError, TypeError):
+        return {}, f"`{' '.join(argv)}` gave no list of agents"
+    return {name: top / "skills" / skill.NAME / skill.FILE_NAME for name, top in found.items()}, ""
+
+
 def look(settings: Settings, agent: AgentSettings, environ: Mapping[str, str]) -> Place:
     """Ask OpenClaw, which takes seconds."""
     name = agent.local_agent or agent.name

@@ -96,7 +96,8 @@ def schemathesis(url: str, token: str, folder: Path) -> tuple[int, str]:
     description allows may still be taken, reserved or unknown.
     """
     command = [find("schemathesis"), "run", f"{url}/openapi.json", "--no-color", "--checks=all",
-               "--exclude-checks=positive_data_acceptance", "--exclude-path=/api/stream", "--exclude-path=/api/nodes/self",
+               "--exclude-checks=positive_data_acceptance", "--exclude-path=/api/stream",
+               "--exclude-path=/api/nodes/self",
                "--header", f"Authorization: Bearer {token}", f"--max-examples={EXAMPLES}",
                "--request-timeout=10", "--max-time", str(SCHEMATHESIS_S)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,

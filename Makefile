@@ -4,6 +4,7 @@
 # make lint   formatting, lint and types
 # make pyz    packs the watcher into one file, dist/bus-watcher.pyz, for any Python from 3.10
 # make bench  measures, and prints the figures
+# make chaos  breaks a whole house on purpose, at length (root, and the lab); SEED=7 for one plan
 # make clean  removes the environment; the data is elsewhere (bus config)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -11,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= $(or $(BUS_PORT),8091)
 
-.PHONY: up test test-gevent lint pyz bench clean
+.PHONY: up test test-gevent lint pyz bench chaos clean
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
@@ -45,6 +46,9 @@ test-gevent: .venv/tested
 
 bench: .venv/tested
 	$(BIN)/python tests/bench/run.py
+
+chaos: .venv/tested
+	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED))
 
 lint: .venv/linted
 	$(BIN)/ruff check .

@@ -1,0 +1,106 @@
+"""A network of its own with a bus host and nodes, and the machines that stand on it.
+
+Each host is a network namespace. All of it is gone when its `with` ends, however it ends. It knows
+no bus.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from tests.chaos.box import Box, LabError, call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Made = TypeVar("Made")
+NETWORK = 0x40000000  # CLONE_NEWNET
+LOOK_AGAIN_S = 0.05
+
+
+def until(is_true: Callable[[], Made], within_s: float, what: str) -> Made:
+    """Look until something is true and give it; `what` names it where it never is."""
+    pause, end_s = threading.Event(), time.monotonic() + within_s
+    while not (found := is_true()):
+        if time.monotonic() > end_s:
+            raise AssertionError(f"not within {within_s:g} s: {what}")
+        pause.wait(LOOK_AGAIN_S)
+    return found
+
+
+def enter(namespace: str) -> None:
+    """Take the calling thread, and nothing else of this process, to another network."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path(f"/run/netns/{namespace}").open() as file:
+        if libc.setns(file.fileno(), NETWORK):
+            raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
+
+
+@dataclass
+class Fleet:
+    """A bus host `bus` and hosts `node1`..`nodeN` on one network, with the boxes on them."""
+
+    name: str
+    nodes: int
+    shared: tuple[Path, ...] = ()
+    seen: tuple[Path, ...] = ()
+    boxes: dict[str, Box] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self.__exit__()  # what an earlier run that was killed has left
+        self.do("up", str(self.nodes))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for host in ("bus", *self.hosts):
+            with suppress(LabError):
+                self.boxes.pop(host, Box(self.box_name(host))).down()
+        self.do("down")
+
+    @property
+    def hosts(self) -> list[str]:
+        return [f"node{number}" for number in range(1, self.nodes + 1)]
+
+    def box_name(self, host: str) -> str:
+        return f"{self.name}-{host}"
+
+    def namespace(self, host: str) -> str:
+        return f"{self.name}-{host}"
+
+    def do(self, verb: str, *words: str) -> None:
+        """Do something to the network: cut, mend, blackhole, loss and the script's other verbs."""
+        call("fleet.sh", verb, *words, fleet=self.name)
+
+    def put_box(self, host: str, disk_mb: int = 0) -> Box:
+        """Boot a machine on a host; `shared` and `seen` (read-only) folders are at their places."""
+        options = ["--netns", self.namespace(host)]
+        options += ["--disk", str(disk_mb)] if disk_mb else []
+        for folder in self.shared:
+            options += ["--share", str(folder)]
+        for folder in self.seen:
+            options += ["--share-ro", str(folder)]
+        box = Box(self.box_name(host), tuple(options))
+        self.boxes[host] = box
+        box.up()
+        return box
+
+    def command(self, host: str, *argv: str) -> list[str]:
+        """Give the command line that runs a program on a host's network."""
+        # Not `ip netns exec`: that would keep a copy of every disk that is mounted now.
+        return ["nsenter", f"--net=/run/netns/{self.namespace(host)}", *argv]
+
+    def threads_on(self, host: str, count: int) -> ThreadPoolExecutor:
+        """Make threads of this process that stand on a host's network."""
+        return ThreadPoolExecutor(count, host, initializer=enter, initargs=[self.namespace(host)])
+
+    def on(self, host: str, do: Callable[..., Made], *arguments: Any) -> Made:
+        """Call a function on a host's network."""
+        with self.threads_on(host, 1) as pool:
+            return pool.submit(do, *arguments).result()

@@ -1,0 +1,79 @@
+"""Breaks a whole house on purpose, at length, and prints what became of every message.
+
+`python -m tests.chaos.run [--seed N] [--only storm|kills|cuts] [--messages N] [--times N]`
+
+Needs root and the lab (WAKEBUS_LAB). The same seed gives the same plan.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from tests.chaos.box import lab
+from tests.chaos.deaths import run_deaths
+from tests.chaos.storm import LONG, run_storm, say
+from tests.chaos.victims import killable_machine, killable_process
+
+KILLS, CUTS = 100, 20
+
+
+def main() -> int:
+    """Run what was asked for; 0 where nothing was lost, doubled or left."""
+    asked = read_arguments()
+    if lab() is None or os.geteuid() != 0:
+        print("run it as root, with WAKEBUS_LAB naming the lab's folder", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # machines and networks are taken down
+    say(f"seed {asked.seed}; the same again: make chaos SEED={asked.seed}")
+    parts = {"storm": storm, "kills": kills, "cuts": cuts}
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        for name in [asked.only] if asked.only else parts:
+            place = Path(folder).resolve() / name
+            place.mkdir()
+            wrong += parts[name](asked, place)
+    for one in wrong[:50]:
+        say(f"WRONG: {one}")
+    say(f"{len(wrong)} things are wrong" if wrong else "nothing is lost, doubled or left")
+    return 1 if wrong else 0
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--only", choices=["storm", "kills", "cuts"])
+    parser.add_argument("--messages", type=int, default=LONG.messages, help="of the storm")
+    parser.add_argument("--times", type=int, help="how often it is killed, or its power cut")
+    return parser.parse_args()
+
+
+def storm(asked: argparse.Namespace, folder: Path) -> list[str]:
+    outcome = run_storm(replace(LONG, seed=asked.seed, messages=asked.messages), folder)
+    for line in outcome.lines:
+        say(line)
+    return outcome.verdict.wrong
+
+
+def kills(asked: argparse.Namespace, folder: Path) -> list[str]:
+    with killable_process(folder) as victim:
+        result = run_deaths(victim, asked.times or KILLS, asked.seed, folder)
+    say(f"kill -9 of the bus under 32 senders: {result}")
+    return result.wrong
+
+
+def cuts(asked: argparse.Namespace, folder: Path) -> list[str]:
+    with killable_machine(folder) as victim:
+        result = run_deaths(victim, asked.times or CUTS, asked.seed, folder)
+    say(f"power cuts of the bus's machine under 32 senders: {result}")
+    return result.wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,10 +15,11 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tests.chaos.ledger import Ledger, judge_store
-from tests.chaos.senders import Letter, send, send_all
+from tests.chaos.senders import Letter, say, send, send_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
     from tests.chaos.victims import Victim
@@ -29,6 +30,7 @@ SENT_BETWEEN = 64
 LONGEST_S = 0.3
 """After them it dies at a moment at random within this time."""
 WITHIN_S = 60
+TOLD_EVERY = 10
 
 
 @dataclass
@@ -61,8 +63,12 @@ def run_deaths(victim: Victim, times: int, seed: int, folder: Path) -> Deaths:
             for name, token in tokens.items()
         ]
         try:
-            for _ in range(times):
-                die_once(victim, ledger, rng, folder, result)
+            for number in range(1, times + 1):
+                die_once(victim, ledger, rng, folder, result, sent)
+                if result.wrong:  # the senders' own tokens may be among what was lost
+                    return result
+                if number % TOLD_EVERY == 0:
+                    say(f"{number} of {times} deaths, {len(ledger.accepted)} accepted")
         finally:
             stop.set()
         for one in sent:
@@ -92,11 +98,20 @@ def endless(name: str) -> Iterator[Letter]:
 
 
 def die_once(
-    victim: Victim, ledger: Ledger, rng: random.Random, folder: Path, result: Deaths
+    victim: Victim,
+    ledger: Ledger,
+    rng: random.Random,
+    folder: Path,
+    result: Deaths,
+    sent: list[Future[None]],
 ) -> None:
     """Let some be accepted, kill at a moment at random, judge what is on the disk, come back."""
     wanted = len(ledger.accepted) + SENT_BETWEEN
-    assert ledger.wait_for(wanted, WITHIN_S), f"nothing is accepted any more: {ledger.refusals}"
+    if not ledger.wait_for(wanted, WITHIN_S):
+        for one in sent:
+            if one.done():
+                one.result()  # a sender that was refused for good says why
+        raise AssertionError(f"nothing is accepted any more: {ledger.refusals}")
     threading.Event().wait(rng.uniform(0, LONGEST_S))
     victim.die()
     judge(victim, ledger, folder, result)

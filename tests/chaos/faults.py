@@ -28,6 +28,8 @@ EARLIEST, LATEST = 0.04, 0.92
 FOR_BUS = ("bus killed", "bus power cut", "bus blackholed")
 FOR_BOXES = ("frozen", "rebooted", "power cut")
 FOR_PLAIN = ("watcher killed", "watcher stopped")
+OF_A_MOMENT = ("bus killed", "rebooted")
+"""They come back by themselves."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def make_plan(
         for _ in range(count):
             at = round(rng.uniform(EARLIEST, LATEST) * messages)
             host = rng.choice(where.get(kind, hosts))
-            plan.append(Fault(at, kind, host, rng.uniform(longest_s / 8, longest_s)))
+            for_s = 0.0 if kind in OF_A_MOMENT else rng.uniform(longest_s / 8, longest_s)
+            plan.append(Fault(at, kind, host, for_s))
     return sorted(plan, key=lambda fault: (fault.at, fault.host, fault.kind))
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tests.chaos.box import lab
 from tests.chaos.deaths import run_deaths
-from tests.chaos.storm import LONG, run_storm, say
+from tests.chaos.senders import say
+from tests.chaos.storm import LONG, run_storm
 from tests.chaos.victims import killable_machine, killable_process
 
 KILLS, CUTS = 100, 20

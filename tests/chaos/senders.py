@@ -5,6 +5,7 @@ It knows the project's own client and the ledger; not who receives, nor what is 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,11 @@ class Letter:
     def as_message(self) -> dict[str, str]:
         body = f"chaos {self.key} {self.what} {self.third}"
         return {"to": self.to, "body": body, "type": "TASK"}
+
+
+def say(text: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 def write_letters(rng: random.Random, agents: list[str], count: int) -> list[Letter]:

@@ -24,7 +24,7 @@ def in_lab():
 
 
 @pytest.mark.lab
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(450)
 def test_no_message_is_lost_or_left_while_nodes_and_bus_are_cut_frozen_and_killed(tmp_path, in_lab):
     outcome = storm.run_storm(storm.SHORT, tmp_path)
     print(*outcome.lines, sep="\n")

@@ -165,13 +165,16 @@ def report_counts(house: House, ledger: Ledger, breaker: Breaker, verdict: Verdi
     runs = house.runs()
     verdict.counts["programs' runs"] = runs.total()
     verdict.counts["runs beyond a message's first"] = runs.total() - len(runs)
-    logs = house.log_lines()
+    logs = {"the bus's": house.bus.log_lines(), "the watchers'": house.log_lines()}
     return [
         f"faults done: {show(breaker.done)}",
         f"senders: {ledger.repeated} heard only at a repetition; repeated after "
         + show(ledger.refusals),
         f"counts: {show(verdict.counts)}",
-        f"lines of the watchers' logs: {logs.total()}: {show(Counter(dict(logs.most_common(8))))}",
+        *(
+            f"lines of {whose} log: {found.total()}: {show(Counter(dict(found.most_common(8))))}"
+            for whose, found in logs.items()
+        ),
     ]
 
 

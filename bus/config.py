@@ -105,6 +105,21 @@ SETTINGS: tuple[Setting, ...] = (
         "the most connections, streams"
         " included; above BUS_MAX_STREAMS, so that sending always has room",
     ),
+    Setting(
+        "BUS_MAX_STRANGERS",
+        int,
+        64,
+        "connections",
+        "the most connections of one address that have shown no token; then those"
+        " that stand silent for over a second are hung up, the oldest first",
+    ),
+    Setting(
+        "BUS_FIRST_REQUEST_S",
+        float,
+        10.0,
+        "s",
+        "how long a new connection may take to shake hands, and to bring its first request's head",
+    ),
     Setting("BUS_RATE_PER_S", int, 200, "requests/s", "requests a principal may make, sustained"),
     Setting("BUS_RATE_BURST", int, 400, "requests", "requests a principal may make at once"),
     Setting("BUS_WRITER_QUEUE", int, 1024, "writes", "writes that may wait for the writer"),
@@ -189,6 +204,8 @@ class Config:
     max_streams: int = 800
     max_streams_each: int = 32
     max_connections: int = 1000
+    max_strangers: int = 64
+    first_request_s: float = 10.0
     rate_per_s: int = 200
     rate_burst: int = 400
     writer_queue: int = 1024

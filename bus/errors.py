@@ -258,6 +258,14 @@ class TooManyStreamsError(BusError):
     retryable = True
 
 
+class TooManyConnectionsError(BusError):
+    """Every connection that the bus may have is in use."""
+
+    code = "too_many_connections"
+    title = "Too many connections"
+    retryable = True
+
+
 class DrainingError(BusError):
     """The bus is stopping; it will be back."""
 

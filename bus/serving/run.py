@@ -16,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 
 from bus.errors import BusError, SchemaError
 from bus.serving.notify import Notify
+from bus.serving.openfiles import allow_connections
 from bus.serving.port import check_port, check_port_number
 from bus.serving.tls import check_tls, warnings_of
 from bus.store.lock import take_lock
@@ -121,7 +122,7 @@ def check(config: Config) -> None:
     Raises:
         SchemaError: the database is not at this program's schema.
         LockedError: another bus has the database.
-        ConfigError: the port is taken, or the certificate is none.
+        ConfigError: the port is taken, the certificate is none, or so many connections may not be.
     """
     check_port_number(config.port)
     check_tls(config)
@@ -129,5 +130,6 @@ def check(config: Config) -> None:
     if at is None:
         raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
     check_version(at)
+    allow_connections(config.max_connections)
     take_lock(config.db_path)
     check_port(config.host, config.port)

@@ -1,27 +1,40 @@
-"""gunicorn's gevent worker, made to stop as a bus must: streams say bye, idle connections go.
+"""gunicorn's gevent worker, made to stop as a bus must, and to keep room for those who speak.
 
 Gunicorn waits for every open connection, and a kept one that carries no request is open too: each
 stop would take the whole grace time and end in a kill. It also looks only once a second whether it
-may end, twice. It has no hook for either.
+may end, twice. And it lets whoever says nothing keep a place. It has no hook for any of these.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
+from gevent.local import local
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
+from bus.errors import RequestTimeoutError, TooManyConnectionsError
+from bus.serving.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bus.errors import BusError
+
 PATIENCE_S = 30.0
-"""How long a handshake and an answer may take, and each part of a request's body."""
+"""How long an answer may take to be read, and each part of a request's body to come."""
+REFUSALS = 64
+"""Connections above the most that there may be: they are told so."""
+FAREWELL_S = 1.0
+"""How long the telling of a refusal may take."""
 NOTIFY_S = 1.0
 """How often the arbiter is told that this worker lives."""
 
@@ -30,9 +43,20 @@ class Worker(GeventWorker):  # type: ignore[misc]
     """Knows which of its connections carry no request now."""
 
     def init_process(self) -> None:
-        self._idle: set[socket.socket] = set()
         self._told_to_stop = Event()
+        self._mine = local()
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the application, which tells who has shown a good token."""
+        super().load_wsgi()
+        run = self.wsgi.extensions["wakebus"]
+        config = run.config
+        self._connections = Connections(
+            config.max_connections, config.max_strangers, run.clock.monotonic_s, hang_up
+        )
+        self._first_request_s = config.first_request_s
+        self.wsgi.extensions["wakebus_trust"] = self._connections.trust
 
     def run(self) -> None:
         """Serve until told to stop, and then until what was begun is answered."""
@@ -60,23 +84,51 @@ class Worker(GeventWorker):  # type: ignore[misc]
         if self.cfg.is_ssl:
             # The handshake waits for the other end, so it belongs where patience has an end.
             tls = {"ssl_context": ssl_context(self.cfg), "do_handshake_on_connect": False}
-        pool, handle = Pool(self.worker_connections), partial(self.handle, listener)
+        pool, handle = Pool(self.worker_connections + REFUSALS), partial(self.handle, listener)
         server = StreamServer(listener, handle=handle, spawn=pool, **tls)
         server.start()
         return server
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
         """Serve a connection from its first request to its last."""
-        self._idle.add(client)
+        self._mine.client, self._mine.has_asked = client, False
         try:
-            if shake_hands(client):
+            # A Unix socket's clients have no address; who reaches it is one party.
+            if not self._connections.add(client, str(addr[0]) if addr else ""):
+                self._refuse(client, TooManyConnectionsError(retry_after_s=5))
+            elif shake_hands(client, self._first_request_s):
                 super().handle(listener, client, addr)
         finally:
-            self._idle.discard(client)
+            self._connections.remove(client)
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Wait for the next request so long; for the first one not as long as for the others."""
+        is_first = not self._mine.has_asked
+        with gevent.Timeout(self._first_request_s if is_first else self.cfg.keepalive, False):
+            yield
+            return
+        if is_first:
+            detail = f"no whole request came within {self._first_request_s} s"
+            self._refuse(self._mine.client, RequestTimeoutError(detail))
+
+    def _refuse(self, client: socket.socket, error: BusError) -> None:
+        """Say why a connection is closed, where that can be said in plain words and at once."""
+        from bus.web.problems import problem  # noqa: PLC0415 - not before the worker has patched
+
+        if isinstance(client, ssl.SSLSocket) and not client.session:
+            return
+        with self.wsgi.app_context():
+            answer = problem(error)
+        answer.headers["Connection"] = "close"
+        head = f"HTTP/1.1 {answer.status}\r\n{answer.headers}".encode("latin-1")
+        with suppress(OSError), gevent.Timeout(FAREWELL_S, False):
+            client.sendall(head + answer.get_data())
 
     def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> None:
         """Serve one request of a connection."""
-        self._idle.discard(sock)
+        self._mine.has_asked = True
+        self._connections.begin(sock)
         # One that sends half a body, or never reads its answer, must not keep the connection.
         sock.settimeout(PATIENCE_S)
         try:
@@ -84,7 +136,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         finally:
             with suppress(OSError):
                 sock.settimeout(None)
-            self._idle.add(sock)
+            self._connections.end(sock)
             if not self.alive:
                 hang_up(sock)
 
@@ -98,16 +150,16 @@ class Worker(GeventWorker):  # type: ignore[misc]
         app = getattr(self, "wsgi", None)
         if app is not None:
             app.extensions["wakebus"].drain.begin()
-        for connection in tuple(self._idle):
+        for connection in self._connections.idle:
             hang_up(connection)
 
 
-def shake_hands(client: socket.socket) -> bool:
+def shake_hands(client: socket.socket, within_s: float) -> bool:
     """Begin TLS where it is spoken; says whether that came to something."""
     if not isinstance(client, ssl.SSLSocket):
         return True
     try:
-        with gevent.Timeout(PATIENCE_S):
+        with gevent.Timeout(within_s):
             client.do_handshake()
     except (gevent.Timeout, OSError):
         return False

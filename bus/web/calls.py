@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from bus.access import rotation
 from bus.access import service as access
@@ -178,6 +178,9 @@ def admit(call: Call) -> Principal:
         run_time.limits.take(f"refused {request.remote_addr}")
         raise
     g.principal = principal
+    trust = current_app.extensions.get("wakebus_trust")
+    if trust is not None:
+        trust(request.environ.get("gunicorn.socket"))
     if principal.kind not in call.who:
         raise ForbiddenError(
             f"{call.name} is for {' or '.join(call.who)}; this token is of kind {principal.kind}"

@@ -53,6 +53,7 @@ STATUS: dict[str, int] = {
     "storage_busy": 503,
     "storage_failed": 503,
     "too_many_streams": 503,
+    "too_many_connections": 503,
     "draining": 503,
     "config": 500,
     "schema_out_of_date": 503,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import gevent
 import msgspec
 from flask import request
 from gunicorn.http.errors import ParseException
@@ -16,6 +17,8 @@ from bus.errors import (
     UnsupportedMediaTypeError,
 )
 
+WHOLE_BODY_S = 60.0
+"""A body that comes in drips takes a place all the while."""
 Query = TypeVar("Query", bound=msgspec.Struct)
 DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -39,8 +42,9 @@ def read_body() -> bytes:
     """Read the whole body, whether its length was announced or not."""
     most = (request.max_content_length or 1) - 1
     try:
-        body = request.get_data()
-    except ClientDisconnected as error:
+        with gevent.Timeout(WHOLE_BODY_S):
+            body = request.get_data()
+    except (ClientDisconnected, gevent.Timeout) as error:
         raise RequestTimeoutError from error
     except (ParseException, OSError) as error:
         raise InvalidRequestError("the body does not come in chunks as HTTP has them") from error

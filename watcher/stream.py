@@ -87,6 +87,7 @@ class Stream:
         self._refused_id = ""
         self._stop = threading.Event()
         self._socket: socket.socket | None = None
+        self._is_asked = self._is_heard = False
 
     def stop(self) -> None:
         """End the stream now, from any thread."""
@@ -106,15 +107,19 @@ class Stream:
                 yield from self._one_connection()
             except BusError as error:
                 trouble = error
+            except TimeoutError as error:
+                is_held = self._is_asked and not self._is_heard and self._is_answering()
+                trouble = HELD_BACK if is_held else _away(error, self._address)
             except _LINK_ERRORS as error:
-                trouble = BusError(AWAY, "away", _describe(error, self._address))
+                trouble = _away(error, self._address)
             self._backoff.note_healthy(self._clock.monotonic_s() - started_s)
             yield from self._pause(trouble)
 
     def _one_connection(self) -> Iterator[Step]:
-        self._farewell = ""
+        self._farewell, self._is_asked, self._is_heard = "", False, False
         connection = self._address.connect(self._timing.connect_s)
         try:
+            self._is_asked = True
             # kept by itself: http.client lets go of it where the server says `Connection: close`
             self._socket = connection.sock
             limit = limit_answer(connection, self._timing.connect_s)
@@ -138,6 +143,21 @@ class Stream:
             raise BusError(502, "not_the_bus", "what answers there is not an event stream")
         return response
 
+    def _is_answering(self) -> bool:
+        """Say whether the bus answers a call by the way on which its stream does not come."""
+        try:
+            connection = self._address.connect(self._timing.connect_s)
+        except _LINK_ERRORS:
+            return False
+        try:
+            limit_answer(connection, self._timing.connect_s)
+            connection.request("GET", self._address.target("/healthz"))
+            return connection.getresponse().status == 200
+        except _LINK_ERRORS:
+            return False
+        finally:
+            connection.close()
+
     def _headers(self) -> dict[str, str]:
         headers = {
             "Authorization": authorize(self._read_token),
@@ -151,11 +171,13 @@ class Stream:
     def _read(self, response: http.client.HTTPResponse, limit: Limit) -> Iterator[Step]:
         reader = EventReader(self.last_event_id)
         while not self._stop.is_set():
-            limit.restart(self._timing.read_s)  # for a whole line: a drip of bytes is no sign
+            # for a whole line: a drip of bytes is no sign; the first one the bus sends at once
+            limit.restart(self._timing.read_s if self._is_heard else self._timing.connect_s)
             # readline, never read(): it gives a line the moment it is there, chunked or not
             chunk = response.readline(READ_BYTES)
             if not chunk:
                 return
+            self._is_heard = True
             for event in reader.feed(chunk):
                 self._note(event)
                 yield event
@@ -213,7 +235,12 @@ class Stream:
         )
 
 
+HELD_BACK = BusError(
+    AWAY, "held_back", "the bus answers, but not a byte of its stream comes: a proxy keeps it back"
+)
 _ADVICE = {
+    "held_back": "nginx: `proxy_buffering off;` in the bus's location; Caddy: no `response_buffers`"
+    " in its reverse_proxy; see docs/howto/behind-a-proxy.md",
     "replaced": "another watcher came with this one's instance id; was its folder copied?",
     "instance_busy": "another watcher uses this node's token; stop it or enrol this one as a node",
 }
@@ -228,6 +255,10 @@ def _read_reason(data: str) -> str:
         return str(plainjson.read(data)["reason"])
     except (ValueError, KeyError, TypeError):
         return "unknown"
+
+
+def _away(error: Exception, where: Address) -> BusError:
+    return BusError(AWAY, "away", _describe(error, where))
 
 
 def _describe(error: Exception, where: Address) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from bus.client.transport import ClientError
+from bus.client.transport import HELD_BACK, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -145,6 +145,8 @@ class Follower:
     parser: EventParser
     sleep: Callable[[float], None] = time.sleep
     failures: int = 0
+    is_heard: bool = False
+    """Whether a line came on this connection."""
 
     def events(self) -> Iterator[Event]:
         """Give every event from the cursor on.
@@ -163,17 +165,25 @@ class Follower:
                 self.failures += 1
                 why, least_s = error.detail, error.retry_after or 0.0
             except (HTTPError, HTTPException, OSError) as error:
-                why = f"the stream broke ({type(error).__name__})"
+                # The bus sends the first line at once: one that never came was kept back.
+                is_held = isinstance(error, ReadTimeoutError) and not self.is_heard
+                why = HELD_BACK if is_held else f"the stream broke ({type(error).__name__})"
             pause_s = max(least_s, self._pause_s())
             self.broken(why, pause_s)
             self.sleep(pause_s)
 
     def _one_connection(self) -> Iterator[Event]:
+        self.is_heard = False
         with contextlib.closing(self.connect(self.parser.cursor)) as response:
-            for event in read_events(read_lines(response), self.parser):
+            for event in read_events(self._heard(read_lines(response)), self.parser):
                 self.failures = 0
                 self._keep_place(event)
                 yield event
+
+    def _heard(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            self.is_heard = True
+            yield line
 
     def _keep_place(self, event: Event) -> None:
         """Turn `now` into the place that it was, so that a break soon after it loses nothing."""

@@ -23,6 +23,13 @@ CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
 UNREACHABLE = "unreachable"
 NOT_A_BUS = "not_a_bus"
+FIRST_BYTES_S = 10.0
+"""The bus sends the first bytes of a stream at once."""
+HELD_BACK = (
+    "the bus answers, but not a byte of its stream comes: a proxy keeps it back; nginx: "
+    "`proxy_buffering off;` in the bus's location; Caddy: no `response_buffers` in its "
+    "reverse_proxy; see docs/howto/behind-a-proxy.md"
+)
 CERTIFICATE, OTHER_NAME, NOT_TLS = "certificate", "other_name", "not_tls"
 OTHER_NAME_CODES = (62, 64)
 """OpenSSL's numbers for a certificate of another host name or another IP address."""
@@ -143,12 +150,31 @@ class Transport:
                 params=present(params),
                 headers=headers,
                 stream=True,
-                timeout=(CONNECT_TIMEOUT_S, silence_s),
+                timeout=(CONNECT_TIMEOUT_S, min(FIRST_BYTES_S, silence_s)),
                 allow_redirects=False,
             )
+        except requests.ReadTimeout as error:
+            if self._is_answering():
+                raise ClientError(0, "held_back", HELD_BACK) from error
+            raise unreachable(self.url, error) from error
         except requests.RequestException as error:
             raise unreachable(self.url, error) from error
+        let_wait(response, silence_s)
         return checked(response)
+
+    def _is_answering(self) -> bool:
+        """Say whether the bus answers a call by the way on which its stream does not come."""
+        try:
+            return self.call("GET", "/healthz").ok
+        except ClientError:
+            return False
+
+
+def let_wait(response: Response, silence_s: float) -> None:
+    """Have the reading of an answer wait so long for its next bytes."""
+    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if sock is not None:
+        sock.settimeout(silence_s)
 
 
 def make_session(url: str) -> Session:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,12 +59,3 @@ def clockjump(lab, tmp_path_factory):
     build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(made), str(lab / "clockjump.c"), "-ldl"]
     subprocess.run(build, check=True, capture_output=True)
     return made
-
-
-def needed(program):
-    """Give a program's path, or skip: only where the lab is asked for must it be there."""
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if found is None:
-        assert not os.environ.get("WAKEBUS_LAB"), f"{program} is not installed"
-        pytest.skip(f"needs {program}")
-    return found

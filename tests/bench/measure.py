@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 OURS = "wakebus"
-COLUMNS = ("measurement", "system", "n", "median", "p5", "p95", "min", "max", "unit", "ratio")
+COLUMNS = ("measurement", "system", "n", "median", "p5", "p95", "p99", "max", "unit", "ratio")
+SHARES = (0.5, 0.05, 0.95, 0.99, 1.0)
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Series:
     def row(self, first_median: float | None) -> list[str]:
         if not self.samples:
             return [self.measurement, self.system, "0", f"not measured: {self.unknown}"]
-        points = [self.quantile(share) for share in (0.5, 0.05, 0.95, 0.0, 1.0)]
+        points = [self.quantile(share) for share in SHARES]
         ratio = f"{points[0] / first_median:.3g}" if first_median else ""
         numbers = [show(point) for point in points]
         count = str(len(self.samples))
@@ -40,7 +41,8 @@ class Series:
         shown = {"measurement": self.measurement, "system": self.system, "unit": self.unit}
         if not self.samples:
             return {**shown, "unknown": self.unknown}
-        return {**shown, "median": self.quantile(0.5), "samples": self.samples}
+        points = {"median": self.quantile(0.5), "p99": self.quantile(0.99)}
+        return {**shown, **points, "samples": self.samples}
 
 
 class Table:
@@ -50,9 +52,19 @@ class Table:
         self.series: list[Series] = []
 
     def add(self, measurement: str, system: str, unit: str) -> Series:
-        """Begin a row."""
-        self.series.append(Series(measurement, system, unit))
-        return self.series[-1]
+        """Begin a row, or go on with it."""
+        found = self.find(measurement, system)
+        if found is None:
+            found = Series(measurement, system, unit)
+            self.series.append(found)
+        return found
+
+    def find(self, measurement: str, system: str) -> Series | None:
+        """Give a row that was begun."""
+        for one in self.series:
+            if (one.measurement, one.system) == (measurement, system):
+                return one
+        return None
 
     def skip(self, measurement: str, system: str, why: str) -> None:
         """Say why a row has no numbers."""

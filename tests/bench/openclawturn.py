@@ -1,8 +1,9 @@
 """How long it takes from before a send until OpenClaw asks its model, for each way to wake it.
 
-One real OpenClaw of the lab with an agent for each way; its scripted model notes when it is asked,
-by the same monotonic clock. The model reads and acks the inbox as its wake text tells it to. The
-polling bus wakes as the article does, by OpenClaw's command: the one that this release has.
+One real OpenClaw of the lab with an agent for each way, and one that is called without any bus;
+its scripted model notes when it is asked, by the same monotonic clock. The model reads and acks
+the inbox as its wake text tells it to. The polling bus wakes as the article does, by OpenClaw's
+command: the one that this release has.
 """
 
 from __future__ import annotations
@@ -12,23 +13,20 @@ import os
 import random
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asking import address_of, post, write_post
 from conftest import WATCHER
 from measure import OURS
 from realopenclaw import OpenClaw, await_that, find_port
-from rig import (
-    POLLING,
-    add_agent,
-    address_of,
-    post,
-    running_bus,
-    running_polling_bus,
-    write_post,
-)
+from rig import POLLING, add_agent, running_bus, running_polling_bus
+
+from watcher.gatewaylink import GatewayLink
+from watcher.settings import OpenClawSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +38,10 @@ if TYPE_CHECKING:
 WHAT = "send -> OpenClaw asks its model"
 OF_WHICH = "(of which: until woken on the ladder)"
 METHODS = {"alpha": "gateway", "beta": "hook", "gamma": "command", "delta": "program"}
-POLLED = "epsilon"
+POLLED, BARE = "epsilon", "zeta"
+CALL = "a bare gateway call"
 THEIRS = f"{POLLING}, command"
-LAST_STEP = {"delta": 0, POLLED: 0}
+LAST_STEP = {"delta": 0, POLLED: 0, BARE: 0}
 """Of a turn whose model reads no inbox; that of the others is its third request."""
 PROGRAM = ["openclaw", "agent", "--agent", "delta", "--message", "{text}"]
 EVENT = ["openclaw", "system", "event", "--text", "You have mail.", "--mode", "now"]
@@ -80,7 +79,7 @@ def run(plan: Plan, table: Table) -> None:
 
 
 def skip(table: Table, why: str) -> None:
-    for system in [*map(name, METHODS.values()), THEIRS]:
+    for system in [*map(name, METHODS.values()), CALL, THEIRS]:
         table.skip(WHAT, system, why)
 
 
@@ -89,14 +88,17 @@ def name(method: str) -> str:
 
 
 def start(plan: Plan, table: Table) -> None:
-    instance = OpenClaw("bench", find_port(), (*METHODS, POLLED))
+    instance = OpenClaw("bench", find_port(), (*METHODS, BARE, POLLED))
     ours, theirs = plan.folder / "turn-ours", plan.folder / "turn-theirs"
     try:
         instance.fresh()
         instance.set_behaviour(BEHAVIOUR)
         with running_bus(ours) as bus, running_polling_bus(theirs) as polling:
-            ways = [*make_our_ways(bus, instance), make_their_way(polling, instance)]
-            measure(plan, table, instance, ways)
+            link = GatewayLink(OpenClawSettings(config=instance.config), lambda *_: None)
+            ways = make_our_ways(bus, instance)
+            ways += [make_bare_way(link), make_their_way(polling, instance)]
+            with closing(link):
+                measure(plan, table, instance, ways)
     finally:
         instance.down()
 
@@ -104,7 +106,7 @@ def start(plan: Plan, table: Table) -> None:
 def measure(plan: Plan, table: Table, instance: OpenClaw, ways: list[Way]) -> None:
     """Take the ways in another order each round; the first round warms up and is not kept."""
     rows = [table.add(WHAT, way.system, "ms") for way in ways]
-    woken = [table.add(OF_WHICH, way.system, "ms") for way in ways if way.system != THEIRS]
+    woken = [table.add(OF_WHICH, way.system, "ms") for way in ways[: len(METHODS)]]
     chance = random.Random(plan.seed)
     until_s = time.monotonic() + BUDGET_S
     for number in range(-1, plan.openclaw_rounds):
@@ -168,6 +170,19 @@ def time_woken(ladder: list[dict[str, Any]]) -> float:
     """Give the ms from accepted to woken, by the bus's clock."""
     at = {rung["state"]: datetime.fromisoformat(rung["at"]) for rung in ladder}
     return (at["woken"] - at["accepted"]).total_seconds() * 1000
+
+
+def make_bare_way(link: GatewayLink) -> Way:
+    """Call the gateway as the watcher does, over a connection that stands."""
+
+    def send() -> None:
+        key = f"bench-{time.monotonic_ns()}"
+        params = {"message": "Count the stars.", "agentId": BARE, "idempotencyKey": key}
+        where = {"sessionKey": f"agent:{BARE}:main", "deliver": False}
+        link.call("agent", {**params, **where}, timeout_s=WITHIN_S)
+
+    link.connect()
+    return Way(CALL, BARE, send, lambda: None)
 
 
 def make_their_way(polling: PollingBus, instance: OpenClaw) -> Way:

@@ -1,31 +1,38 @@
-"""The systems under measurement, each started as its users start it, and one small HTTP client.
-
-Both are asked by the same client over a fresh connection, as curl would.
-"""
+"""The systems under measurement, each started as its users start it."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filler
 from conftest import BIN, Bus, clean_environment
+from measure import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 POLLING = "polling bus"
-TIMEOUT_S = 60
+FILLED = f"{OURS}, after 1,000,000 messages"
+
+
+SETTINGS = {
+    "BUS_RATE_PER_S": "1000000",
+    "BUS_RATE_BURST": "1000000",
+    "BUS_MAX_INBOX": "1000000",
+    "BUS_MAX_STREAMS": "12000",
+    "BUS_MAX_STREAMS_EACH": "12000",
+    "BUS_MAX_CONNECTIONS": "13000",
+}
+"""What differs from the defaults, so that no limit of a principal is what is measured."""
 
 
 @dataclass
@@ -33,37 +40,67 @@ class Plan:
     """How much is measured."""
 
     rounds: int
-    sends: int
+    seconds: float
+    """How long each system's turn is."""
     senders: int
-    sends_each: int
-    streams: int
+    streams: list[int]
+    missed: int
+    listeners: int
     seed: int
     folder: Path
     openclaw_rounds: int = 0
+    filled: Path | None = None
+    """The data of a bus that has had a million messages, if it is to be measured too."""
 
 
-def start_bus(folder: Path) -> Bus:
-    """Start an empty `bus serve` with its defaults, on a free port."""
-    bus = Bus(folder)
-    subprocess.run(
-        [str(BIN / "bus"), "init"], env=bus.environment, check=True, stdout=subprocess.DEVNULL
-    )
-    bus.admin = (folder / "admin.token").read_text().strip()
-    bus.start()
+@dataclass
+class BenchBus(Bus):
+    """A bus with the settings of a measurement."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | SETTINGS
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "bus.db"
+
+
+def make_bus(folder: Path) -> BenchBus:
+    """Make an empty bus that does not run yet."""
+    bus = BenchBus(folder)
+    init = [str(BIN / "bus"), "init"]
+    subprocess.run(init, env=bus.environment, check=True, stdout=subprocess.DEVNULL)
     return bus
 
 
 @contextmanager
-def running_bus(folder: Path) -> Iterator[Bus]:
-    bus = start_bus(folder)
+def running(bus: BenchBus) -> Iterator[None]:
+    bus.admin = (bus.data_dir / "admin.token").read_text().strip()
+    bus.start()
     try:
-        yield bus
+        yield
     finally:
         for watcher in bus.watchers:
             watcher.terminate()
             watcher.wait(10)
+        bus.watchers.clear()
         if bus.process is not None and bus.process.poll() is None:
             bus.stop()
+        bus.url = ""
+
+
+@contextmanager
+def running_bus(folder: Path) -> Iterator[BenchBus]:
+    bus = make_bus(folder)
+    with running(bus):
+        yield bus
+
+
+def stopped_buses(plan: Plan, name: str) -> dict[str, BenchBus]:
+    """Give the buses to be measured, by their names in the table; none runs yet."""
+    buses = {OURS: make_bus(plan.folder / name)}
+    return buses | ({FILLED: BenchBus(plan.filled)} if plan.filled else {})
 
 
 def add_agent(bus: Bus, name: str) -> str:
@@ -74,6 +111,33 @@ def add_agent(bus: Bus, name: str) -> str:
     status, answer = bus.call(bus.admin, "POST", "/api/tokens", asked)
     assert status == 201, answer
     return answer["token"]
+
+
+@contextmanager
+def running_limits(folder: Path) -> Iterator[tuple[BenchBus, str]]:
+    """Start the routes that do nothing; gives them and the token of an agent."""
+    bus = make_bus(folder)
+    token = filler.add_agents(bus.database, ["limit"])["limit"]
+    log = folder / "log"
+    with log.open("w") as file:
+        argv = [sys.executable, str(HERE / "limitsapp.py")]
+        bus.process = subprocess.Popen(
+            argv, env=bus.environment, stderr=file, start_new_session=True
+        )
+    bus.url = await_address(bus.process, log, r"listens on (http://\S+),")
+    try:
+        yield bus, token
+    finally:
+        bus.stop(signal.SIGKILL)
+
+
+def await_address(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
+    """Wait until a server says where it listens."""
+    while not (found := re.search(pattern, log.read_text())):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            raise AssertionError(log.read_text())
+    return next(group for group in found.groups() if group)
 
 
 @dataclass
@@ -102,11 +166,7 @@ class PollingBus:
                 stderr=file,
                 start_new_session=True,
             )
-        while not (found := re.search(r"Listening at: (http://\S+)", log.read_text())):
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(0.05)
-                raise AssertionError(log.read_text())
-        self.url = found[1]
+        self.url = await_address(self.process, log, r"Listening at: (http://\S+)")
 
     def watch(
         self, agent: str, command: list[str], environment: dict[str, str] | None = None
@@ -137,51 +197,3 @@ def running_polling_bus(folder: Path) -> Iterator[PollingBus]:
         yield bus
     finally:
         bus.stop()
-
-
-def address_of(url: str) -> tuple[str, int]:
-    host, _, port = url.rpartition("//")[2].partition(":")
-    return host, int(port)
-
-
-def write_post(to: str, sender: str, body: str, token: str = "") -> bytes:
-    """Write the request that sends a message; the token says who sends, or else the body does."""
-    if token:
-        message, who = {"to": to, "body": body, "reply_expected": False}, bearer(token)
-    else:
-        message, who = {"to": to, "from": sender, "body": body}, ""
-    data = json.dumps(message)
-    return (
-        f"POST /api/send HTTP/1.1\r\nHost: bus\r\n{who}Content-Type: application/json\r\n"
-        f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n{data}"
-    ).encode()
-
-
-def bearer(token: str) -> str:
-    return f"Authorization: Bearer {token}\r\n"
-
-
-def post(address: tuple[str, int], request: bytes) -> float:
-    """Send one request over a fresh connection; gives the seconds until its answer came."""
-    begun_s = time.perf_counter()
-    with socket.create_connection(address, TIMEOUT_S) as connection:
-        connection.sendall(request)
-        answer = connection.recv(65536)
-        took_s = time.perf_counter() - begun_s
-        assert answer.startswith((b"HTTP/1.1 202", b"HTTP/1.1 200")), answer
-        while connection.recv(65536):
-            pass
-    return took_s
-
-
-def open_stream(address: tuple[str, int], token: str = "") -> socket.socket:
-    """Open a stream and wait for its first event."""
-    connection = socket.create_connection(address, TIMEOUT_S)
-    who = bearer(token) if token else ""
-    connection.sendall(f"GET /api/stream HTTP/1.1\r\nHost: bus\r\n{who}\r\n".encode())
-    seen = b""
-    while b"data:" not in seen:
-        more = connection.recv(65536)
-        assert more, seen
-        seen += more
-    return connection

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from processes import members
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,20 +34,6 @@ def count(group: int, work: Callable[[], object]) -> int | str:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate(timeout=30)
         return refused or add_up(summary.read_text())
-
-
-def members(group: int) -> list[int]:
-    """List the processes of a group."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group:
-                found.append(int(entry.name))
-    return found
 
 
 def await_attached(tracer: subprocess.Popen[str], wanted: int) -> str:

@@ -13,16 +13,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from asking import address_of, post, write_post
 from measure import OURS
-from rig import (
-    POLLING,
-    add_agent,
-    address_of,
-    post,
-    running_bus,
-    running_polling_bus,
-    write_post,
-)
+from rig import POLLING, add_agent, running_bus, running_polling_bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,6 +16,7 @@ from bus.ids import Ids, RandomIds
 from bus.live import stream
 from bus.live.hub import Hub
 from bus.live.presence import Presence
+from bus.live.tail import Tail
 from bus.mail import api as mail_api
 from bus.mail import service as mail
 from bus.serving.drain import Drain
@@ -54,6 +55,7 @@ def create_app(
         config,
         store,
         hub,
+        Tail(store, hub),
         Presence(clock),
         Drain(hub),
         clock,

@@ -10,7 +10,7 @@ from bus.access.model import Kind, Principal
 from bus.access.rules import OPEN
 from bus.errors import ConflictError, InvalidRequestError, NotFoundError, UnauthorizedError
 from bus.ids import hash_secret
-from bus.store.transaction import participant_topic, token_topic
+from bus.store.transaction import RIGHTS, participant_topic, token_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,7 +126,7 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
     queries.insert_token(tx.conn, values)
     if participant_id is not None:
         queries.close_to_secret(tx.conn, participant_id)
-        tx.look_again(participant_topic(participant_id))
+        tx.look_again(RIGHTS, participant_topic(participant_id))  # the household's secret ends here
     return token_id, token
 
 
@@ -182,7 +182,7 @@ def revoke_token(tx: Transaction, token_id: str) -> None:
     """End a token and all that it has open."""
     if not queries.revoke(tx.conn, token_id, tx.now_ms):
         raise NotFoundError(f"no good token {token_id[:40]!r}")
-    tx.look_again(token_topic(token_id))
+    tx.look_again(RIGHTS, token_topic(token_id))
 
 
 def revoke_all_of(
@@ -208,7 +208,7 @@ def compartments_of(conn: sa.Connection, participant_id: int) -> frozenset[str]:
 def set_compartments(tx: Transaction, participant_id: int, names: Iterable[str]) -> None:
     """Put an agent or a person in exactly these."""
     queries.set_compartments(tx.conn, participant_id, names)
-    tx.look_again(participant_topic(participant_id))  # its streams show what it may see
+    tx.look_again(RIGHTS, participant_topic(participant_id))  # its streams show what it may see
 
 
 def list_tokens(conn: sa.Connection) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from bus.errors import (
     OtherNodeError,
 )
 from bus.ids import derive_secret, hash_secret
+from bus.store.transaction import RIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -191,6 +192,7 @@ def rename_node(tx: Transaction, name: str, new: str) -> None:
         raise NameTakenError(f"there is a node {new!r}")
     queries.update_node(tx.conn, node.id, {"name": new})
     service.tell_node(tx, node.id)
+    tx.look_again(RIGHTS)
 
 
 def remove_node(tx: Transaction, name: str, *, force: bool, move_to: str = "") -> None:

@@ -21,6 +21,7 @@ from bus.errors import (
     UnknownRecipientError,
 )
 from bus.store.log import Concerns, append
+from bus.store.transaction import RIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -339,6 +340,7 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
         for node_id in {one.node_id, now.node_id}:
             if node_id is not None:
                 tell_node(tx, node_id)
+    tx.look_again(RIGHTS)
     tx.announce("participant_changed", participant_id=one.id)
     return now
 

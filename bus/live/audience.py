@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -10,7 +10,10 @@ from bus.access.rules import OPEN
 from bus.store.schema import log, memberships, participants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bus.access.model import Principal
+    from bus.store.log import Row
 
 STATE = "state"
 """The kind of row that tells a sender what became of its message."""
@@ -29,6 +32,26 @@ def audience_of(principal: Principal) -> list[sa.ColumnElement[bool]]:
         both = sa.or_(log.c.sender_id.is_(None), log.c.sender_id.in_(seen))
         own.append(sa.and_(log.c.participant_id.in_(seen), both))
     return own
+
+
+def sight_of(conn: sa.Connection, principal: Principal) -> Callable[[Row], bool]:
+    """Give the same as a question to one row; it holds until somebody's rights change."""
+    if principal.kind == "admin":
+        return lambda _row: True
+    node_id, me = principal.node_id, principal.participant_id
+    if node_id is not None:
+        return lambda row: row.node_id == node_id
+
+    def is_mine(row: Row) -> bool:
+        return row.participant_id == me or (row.sender_id == me and row.kind == STATE)
+
+    if principal.kind != "person":
+        return is_mine
+    seen: set[Any] = {row[0] for row in conn.execute(visible_to(principal))}
+    return lambda row: (
+        is_mine(row)
+        or (row.participant_id in seen and (row.sender_id is None or row.sender_id in seen))
+    )
 
 
 def visible_to(principal: Principal) -> sa.Select[tuple[int]]:

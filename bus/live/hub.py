@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from gevent.event import Event
 
+from bus.store.transaction import RIGHTS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 
 class Listener:
@@ -36,6 +38,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+        self.changes = self.rights = 0
+        """How often something changed, and how often somebody's rights may have."""
 
     @contextmanager
     def listen(self, topics: Iterable[str]) -> Iterator[Listener]:
@@ -51,8 +55,10 @@ class Hub:
                 if not self._listeners[topic]:
                     del self._listeners[topic]
 
-    def look_again(self, topics: Iterable[str]) -> None:
+    def look_again(self, topics: Collection[str]) -> None:
         """Wake every listener of these topics."""
+        self.changes += 1
+        self.rights += RIGHTS in topics
         for topic in topics:
             for listener in tuple(self._listeners.get(topic, ())):
                 listener.wake()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bus.store.log import Row
+
 RETRY_MS = 3000
 KEEPALIVE = b":\n"
 """A comment without a blank line after it: some readers take the blank line for an event."""
@@ -27,3 +29,8 @@ def frame(event: str, data: Mapping[str, Any], cursor: str = "") -> bytes:
         raise ValueError("a name on a stream has no line end and no NUL")
     head = f"id: {cursor}\n" if cursor else ""
     return f"{head}event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+def frame_of(row: Row, epoch: str) -> bytes:
+    """Write a row of the log, which keeps its JSON as it goes out: on one line."""
+    return f"id: {epoch}-{row.seq}\nevent: {row.kind}\ndata: {row.text}\n\n".encode()

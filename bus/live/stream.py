@@ -11,17 +11,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+import gevent
 import msgspec
 from flask import Response, request
 
 from bus.clock import to_text
 from bus.errors import BusError, DrainingError, InvalidRequestError
-from bus.live.audience import audience_of
+from bus.live.audience import audience_of, sight_of
 from bus.live.presence import Link
-from bus.live.sse import FIRST, KEEPALIVE, frame
+from bus.live.sse import FIRST, KEEPALIVE, frame, frame_of
 from bus.logs import log
 from bus.serving.drain import DRAIN
-from bus.store.log import Bounds, Row, read_after, read_bounds
+from bus.store.log import Bounds, end_of_stretch, read_between, read_bounds
 from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
 from bus.web import leaving
 from bus.web.calls import Calls, Papers, papers_of_request
@@ -29,20 +30,22 @@ from bus.web.request import read_query
 from bus.web.runtime import Runtime, runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from bus.access.model import Principal
     from bus.live.hub import Listener
+    from bus.store.log import Row
 
 calls = Calls("live")
-PAGE = 500
+STRETCH = 1000
+"""How many rows of the log a reader that is behind looks at together."""
 WRITE_TIMEOUT_S = 10
 MOST_DIGITS = 19
 UNACKED_MS = 30_000
 MAX_INSTANCE = 64
 
 
-@dataclass
+@dataclass(slots=True)
 class Reader:
     """One open stream: whose it is, how far it has come, and when it must end."""
 
@@ -54,6 +57,8 @@ class Reader:
     epoch: str
     until_s: float
     link: Link | None = None
+    sees: Callable[[Row], bool] = lambda _row: False
+    rights: int = -1
     gone: bool = False
 
     def leave(self) -> None:
@@ -247,47 +252,59 @@ def begin(reader: Reader, start: Start) -> Iterator[bytes]:
 
 def follow(reader: Reader) -> Iterator[bytes]:
     """Send rows as they come, a comment when none do, and bye at the end."""
-    run = reader.run
+    run, is_beat = reader.run, False
     while True:
         reader.listener.clear()
         if reader.gone:
             return
-        ending = why_end(reader)
+        ending = why_end(reader) or why_out(reader, is_beat=is_beat)
         if ending:
             cursor = f"{reader.epoch}-{reader.cursor}"
             yield frame("bye", {"to_agent": None, "reason": ending}, cursor)
             return
-        rows = look(reader)
-        if rows:
-            yield b"".join(show(reader, row) for row in rows)
+        frames, is_beat = look(reader), False
+        if frames:
+            yield frames
+        elif reader.cursor < run.tail.head:
+            gevent.sleep(0)  # much to read and nothing of it to show: others take their turn
         else:
             left_s = reader.until_s - run.clock.monotonic_s()
-            if not reader.listener.wait(max(0.0, min(run.config.heartbeat_s, left_s))):
+            is_beat = not reader.listener.wait(max(0.0, min(run.config.heartbeat_s, left_s)))
+            if is_beat:
                 yield KEEPALIVE
 
 
-def look(reader: Reader) -> list[Row]:
-    """Read the next rows; where none are the reader's, its place still moves with the log."""
-    with reader.run.store.read() as conn:
-        head = read_bounds(conn).head
-        rows = read_after(conn, reader.cursor, audience_of(reader.principal), PAGE)
-    reader.cursor = rows[-1].seq if rows else max(reader.cursor, head)
-    return rows
-
-
-def show(reader: Reader, row: Row) -> bytes:
-    """Write one row."""
-    return frame(row.kind, row.data, f"{reader.epoch}-{row.seq}")
+def look(reader: Reader) -> bytes:
+    """Read what is next; where none is the reader's, its place still moves with the log."""
+    run, tail, after = reader.run, reader.run.tail, reader.cursor
+    tail.look()
+    if after >= tail.since:
+        reader.cursor = max(after, tail.head)
+        return tail.after(after, reader.sees)
+    with run.store.read() as conn:
+        reader.cursor = min(end_of_stretch(conn, after, STRETCH) or tail.head, tail.head)
+        rows = read_between(conn, after, reader.cursor, audience_of(reader.principal))
+    return b"".join(frame_of(row, reader.epoch) for row in rows)
 
 
 def why_end(reader: Reader) -> str:
     """Say why a stream must end now, or nothing."""
-    run, principal = reader.run, reader.principal
-    if run.drain.begun:
+    if reader.run.drain.begun:
         return "shutdown"
     if reader.link is not None and reader.link.replaced:
         return "replaced"
-    if run.clock.monotonic_s() >= reader.until_s:
-        return "lifetime"
+    return "lifetime" if reader.run.clock.monotonic_s() >= reader.until_s else ""
+
+
+def why_out(reader: Reader, *, is_beat: bool) -> str:
+    """Have a reader show its papers when rights have changed, and with each heartbeat."""
+    run = reader.run
+    if reader.rights == run.hub.rights and not is_beat:
+        return ""
+    rights = run.hub.rights
     with run.store.read() as conn:
-        return reader.papers.changed(conn, principal)
+        changed = reader.papers.changed(conn, reader.principal)
+        if not changed and reader.rights != rights:
+            reader.sees = sight_of(conn, reader.principal)
+    reader.rights = rights
+    return changed

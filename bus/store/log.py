@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from bus.clock import shown_time
 from bus.store.beside import FORMER
 from bus.store.schema import log, meta
-from bus.store.statement import Statement, insert
+from bus.store.statement import Statement, bind, insert
 from bus.store.transaction import EVERYTHING, Transaction, node_topic, participant_topic
 
 if TYPE_CHECKING:
@@ -32,15 +32,24 @@ WRITE = json.JSONEncoder(separators=(",", ":")).encode
 APPEND = insert(log, returning="seq")
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
 FACTS = Statement(sa.select(meta))
+NTH = Statement(
+    sa.select(log.c.seq)
+    .where(log.c.seq > bind("after"))
+    .order_by(log.c.seq)
+    .limit(1)
+    .offset(bind("skip"))
+)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One fact: its place in the log, its kind, and what a stream shows of it."""
+class Row(NamedTuple):
+    """One fact: its place in the log, its kind, whom it concerns, and the JSON a stream shows."""
 
     seq: int
     kind: str
-    data: dict[str, Any]
+    text: str
+    participant_id: int | None
+    sender_id: int | None
+    node_id: int | None
 
 
 @dataclass(frozen=True)
@@ -80,15 +89,25 @@ def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concer
     return seq
 
 
-def read_after(
-    conn: sa.Connection, seq: int, audience: Sequence[sa.ColumnElement[bool]], limit: int
+def read_between(
+    conn: sa.Connection, after: int, upto: int, audience: Sequence[sa.ColumnElement[bool]]
 ) -> list[Row]:
-    """Read the rows after a place that the audience may see, oldest first."""
-    query = sa.select(log.c.seq, log.c.kind, log.c.data).where(log.c.seq > seq)
+    """Read the rows of a stretch that the audience may see, oldest first.
+
+    A stretch and not so many rows: where several indexes are asked, SQLite sorts all that is left
+    for each page, and a reader that missed much would have it sorted again and again.
+    """
+    columns = (log.c.data, log.c.participant_id, log.c.sender_id, log.c.node_id)
+    query = sa.select(log.c.seq, log.c.kind, *columns).where(log.c.seq > after, log.c.seq <= upto)
     if audience:
         query = query.where(sa.or_(*audience))
-    rows = conn.execute(query.order_by(log.c.seq).limit(limit))
-    return [Row(row.seq, row.kind, json.loads(row.data)) for row in rows]
+    return [Row(*row) for row in conn.execute(query.order_by(log.c.seq))]
+
+
+def end_of_stretch(conn: sa.Connection, after: int, rows: int) -> int | None:
+    """Find the place so many rows on, or None: a restored log has a wide gap in its numbers."""
+    place: int | None = NTH.scalar(conn, after=after, skip=rows - 1)
+    return place
 
 
 def read_bounds(conn: sa.Connection) -> Bounds:

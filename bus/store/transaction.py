@@ -26,6 +26,8 @@ KEEPER = "keeper"
 """The topic of the keeper: a deadline may have come nearer."""
 KEEPER_LOOKS_MS = 30_000
 """The keeper looks this often in any case; only a deadline before that must be told."""
+RIGHTS = "rights"
+"""What somebody is or may see has changed: whoever has something open shows its papers again."""
 EVERYTHING = "everything"
 """The topic of readers who may see every row of the log."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bus.ids import Ids
     from bus.live.hub import Hub
     from bus.live.presence import Presence
+    from bus.live.tail import Tail
     from bus.serving.drain import Drain
     from bus.store.store import Store
     from bus.wakes.keeper import Keeper
@@ -27,6 +28,7 @@ class Runtime:
     config: Config
     store: Store
     hub: Hub
+    tail: Tail
     presence: Presence
     drain: Drain
     clock: Clock

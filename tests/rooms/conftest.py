@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,12 +17,19 @@ from bus.directory import service as directory
 from bus.ids import CountingIds
 from bus.mail import service as mail
 from bus.mail.model import Draft
-from bus.store.log import read_after
+from bus.store.log import read_between
 from bus.store.migrate import migrate
 from bus.store.setaside import SetAside
 from bus.store.store import Store
 from bus.wakes import keeper
 from bus.wakes import service as wakes
+
+
+class Told(NamedTuple):
+    """A row of the log, read."""
+
+    seq: int
+    data: dict[str, Any]
 
 
 @dataclass
@@ -70,7 +78,8 @@ class House:
 
     def log(self, kind: str) -> list[Any]:
         with self.store.read() as conn:
-            return [row for row in read_after(conn, 0, [], 10_000) if row.kind == kind]
+            rows = [row for row in read_between(conn, 0, 10_000, []) if row.kind == kind]
+        return [Told(row.seq, json.loads(row.text)) for row in rows]
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)

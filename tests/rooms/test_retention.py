@@ -12,7 +12,7 @@ from bus.live.audience import audience_of
 from bus.mail import service as mail
 from bus.mail.keeping import BATCH
 from bus.mail.model import Draft
-from bus.store.log import read_after, read_bounds
+from bus.store.log import read_between, read_bounds
 from bus.store.schema import deliveries, idempotency, ladder, messages
 from bus.wakes import keeper
 
@@ -36,7 +36,9 @@ def bounds(house):
 
 def events_after(house, name, seq):
     with house.store.read() as conn:
-        return [row.seq for row in read_after(conn, seq, audience_of(house.principal(name)), 500)]
+        return [
+            row.seq for row in read_between(conn, seq, 10_000, audience_of(house.principal(name)))
+        ]
 
 
 def ack_all(house, name):

@@ -185,14 +185,16 @@ def open_stream(
         held.enter_context(leaving.watch(connection, reader.leave))
         log("stream_opened", principal=principal.name, instance=instance, cursor=start.asked)
         held.callback(log, "stream_closed", principal=principal.name, instance=instance)
-        return Body(give(reader, start), held.pop_all())
+        # All that goes deep is done now, on the stack that ends with the opening.
+        why_out(reader)
+        first = FIRST + b"".join(begin(reader, start))
+        return Body(give(reader, first), held.pop_all())
 
 
-def give(reader: Reader, start: Start) -> Generator[bytes]:
+def give(reader: Reader, first: bytes) -> Generator[bytes]:
     """Give a stream's bytes from its first to its last."""
     try:
-        yield FIRST
-        yield from begin(reader, start)
+        yield first
         yield from follow(reader)
     except BusError as error:
         # Named so because browsers keep `error` for their own.
@@ -252,25 +254,24 @@ def begin(reader: Reader, start: Start) -> Iterator[bytes]:
 
 def follow(reader: Reader) -> Iterator[bytes]:
     """Send rows as they come, a comment when none do, and bye at the end."""
-    run, is_beat = reader.run, False
+    run = reader.run
     while True:
         reader.listener.clear()
         if reader.gone:
             return
-        ending = why_end(reader) or why_out(reader, is_beat=is_beat)
+        ending = why_end(reader) or why_out(reader)
         if ending:
             cursor = f"{reader.epoch}-{reader.cursor}"
             yield frame("bye", {"to_agent": None, "reason": ending}, cursor)
             return
-        frames, is_beat = look(reader), False
+        frames = look(reader)
         if frames:
             yield frames
         elif reader.cursor < run.tail.head:
             gevent.sleep(0)  # much to read and nothing of it to show: others take their turn
         else:
             left_s = reader.until_s - run.clock.monotonic_s()
-            is_beat = not reader.listener.wait(max(0.0, min(run.config.heartbeat_s, left_s)))
-            if is_beat:
+            if not reader.listener.wait(max(0.0, min(run.config.heartbeat_s, left_s))):
                 yield KEEPALIVE
 
 
@@ -296,15 +297,12 @@ def why_end(reader: Reader) -> str:
     return "lifetime" if reader.run.clock.monotonic_s() >= reader.until_s else ""
 
 
-def why_out(reader: Reader, *, is_beat: bool) -> str:
-    """Have a reader show its papers when rights have changed, and with each heartbeat."""
+def why_out(reader: Reader) -> str:
+    """Have a reader show its papers again when somebody's rights have changed."""
     run = reader.run
-    if reader.rights == run.hub.rights and not is_beat:
+    if reader.rights == run.hub.rights:
         return ""
-    rights = run.hub.rights
+    reader.rights = run.hub.rights
     with run.store.read() as conn:
-        changed = reader.papers.changed(conn, reader.principal)
-        if not changed and reader.rights != rights:
-            reader.sees = sight_of(conn, reader.principal)
-    reader.rights = rights
-    return changed
+        reader.sees = sight_of(conn, reader.principal)
+        return reader.papers.changed(conn, reader.principal)

@@ -35,6 +35,7 @@ REFUSALS = 64
 """Connections above the most that there may be: they are told so."""
 FAREWELL_S = 1.0
 """How long the telling of a refusal may take."""
+STREAM = "/api/stream"
 NOTIFY_S = 1.0
 """How often the arbiter is told that this worker lives."""
 
@@ -50,13 +51,15 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application, which tells who has shown a good token."""
         super().load_wsgi()
-        run = self.wsgi.extensions["wakebus"]
+        self._app = self.wsgi
+        run = self._app.extensions["wakebus"]
         config = run.config
         self._connections = Connections(
             config.max_connections, config.max_strangers, run.clock.monotonic_s, hang_up
         )
         self._first_request_s = config.first_request_s
-        self.wsgi.extensions["wakebus_trust"] = self._connections.trust
+        self._app.extensions["wakebus_trust"] = self._connections.trust
+        self.wsgi = partial(call_apart, self._app)
 
     def run(self) -> None:
         """Serve until told to stop, and then until what was begun is answered."""
@@ -118,7 +121,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
         if isinstance(client, ssl.SSLSocket) and not client.session:
             return
-        with self.wsgi.app_context():
+        with self._app.app_context():
             answer = problem(error)
         answer.headers["Connection"] = "close"
         head = f"HTTP/1.1 {answer.status}\r\n{answer.headers}".encode("latin-1")
@@ -147,11 +150,22 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def _drain(self) -> None:
         self._told_to_stop.set()
-        app = getattr(self, "wsgi", None)
+        app = getattr(self, "_app", None)
         if app is not None:
             app.extensions["wakebus"].drain.begin()
         for connection in self._connections.idle:
             hang_up(connection)
+
+
+def call_apart(app: Any, environ: dict[str, Any], start_response: Any) -> Any:
+    """Have a stream opened by another greenlet, which is gone then; other calls end at once.
+
+    A greenlet keeps as much memory as its deepest call has touched, and a stream's greenlet lives
+    for minutes after the one deep call that opened it.
+    """
+    if environ["PATH_INFO"] != STREAM:
+        return app(environ, start_response)
+    return gevent.spawn(app, environ, start_response).get()
 
 
 def shake_hands(client: socket.socket, within_s: float) -> bool:

@@ -101,7 +101,7 @@ def read_between(
     query = sa.select(log.c.seq, log.c.kind, *columns).where(log.c.seq > after, log.c.seq <= upto)
     if audience:
         query = query.where(sa.or_(*audience))
-    return [Row(*row) for row in conn.execute(query.order_by(log.c.seq))]
+    return [Row._make(row) for row in conn.execute(query.order_by(log.c.seq)).all()]
 
 
 def end_of_stretch(conn: sa.Connection, after: int, rows: int) -> int | None:

@@ -38,6 +38,9 @@ def run(plan: Plan, table: Table) -> None:
         line = json.dumps({"to_agent": "misser", "from_agent": "feeder", "body": filler.BODY})
         (polling.folder / "inbox").write_text(f"{line}\n" * plan.missed)
         servers[POLLING] = (polling, "", "")
+        for server, token, _ in servers.values():
+            with Holder(server, [write_get("/api/stream", token)]):
+                pass  # what the first reader brings in is not the reading's
         for number in range(plan.rounds):
             for name, (server, token, query) in list(servers.items())[:: -1 if number % 2 else 1]:
                 replay(plan, table, name, server, write_get(f"/api/stream{query}", token))

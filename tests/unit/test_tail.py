@@ -1,0 +1,91 @@
+"""What streams share of the log must be what the database says."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bus.live.hub import Hub
+from bus.live.tail import KEPT, Tail
+from bus.store import schema
+from bus.store.transaction import RIGHTS
+
+
+class Kept:
+    """A store that only reads, with a clock that stands."""
+
+    def __init__(self):
+        self.engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+        schema.metadata.create_all(self.engine)
+        self.clock, self.now_s = self, 0.0
+        self.put(schema.meta, [{"key": "epoch", "value": "e"}])
+
+    def monotonic_s(self):
+        return self.now_s
+
+    def read(self):
+        return self.engine.connect()
+
+    def put(self, table, rows):
+        with self.engine.begin() as conn:
+            conn.execute(table.insert(), rows)
+
+    def append(self, first, last):
+        facts = {"at_ms": 0, "kind": "message", "sender_id": None, "node_id": None, "data": "{}"}
+        rows = [{"seq": at, "participant_id": at % 2, **facts} for at in range(first, last + 1)]
+        self.put(schema.log, rows)
+
+
+def seqs(text):
+    return [int(line[6:]) for line in text.decode().splitlines() if line.startswith("id: e-")]
+
+
+def everything(_row):
+    return True
+
+
+def test_it_gives_each_reader_what_came_after_its_place_and_is_its_own():
+    store, hub = Kept(), Hub()
+    tail = Tail(store, hub)
+    store.append(1, 4)
+    tail.look()
+    assert seqs(tail.after(0, everything)) == [1, 2, 3, 4]
+    assert seqs(tail.after(1, lambda row: row.participant_id == 0)) == [2, 4]
+    assert (tail.since, tail.head) == (0, 4)
+
+
+def test_it_reads_again_when_something_changed_and_not_before():
+    store, hub = Kept(), Hub()
+    tail = Tail(store, hub)
+    tail.look()
+    store.append(1, 1)
+    tail.look()
+    assert tail.head == 0
+    hub.look_again({"participant 1"})
+    tail.look()
+    assert seqs(tail.after(0, everything)) == [1]
+    store.append(2, 2)
+    store.now_s += 2
+    tail.look()
+    assert tail.head == 2
+
+
+def test_it_holds_the_newest_and_says_from_where_on():
+    store, hub = Kept(), Hub()
+    tail = Tail(store, hub)
+    at = 0
+    for many in (KEPT, KEPT, 3, 2 * KEPT, 1):
+        store.append(at + 1, at + many)
+        at += many
+        hub.look_again({"everything"})
+        tail.look()
+        assert tail.head == at
+        assert seqs(tail.after(tail.since, everything)) == list(range(tail.since + 1, at + 1))
+        assert at - tail.since <= 2 * KEPT
+
+
+def test_only_what_touches_rights_has_papers_shown_again():
+    hub = Hub()
+    hub.look_again({"everything", "participant 1"})
+    assert (hub.changes, hub.rights) == (1, 0)
+    hub.look_again({RIGHTS, "token k"})
+    assert (hub.changes, hub.rights) == (2, 1)

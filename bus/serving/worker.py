@@ -43,6 +43,8 @@ NOTIFY_S = 1.0
 class Worker(GeventWorker):  # type: ignore[misc]
     """Knows which of its connections carry no request now."""
 
+    wsgi: Any
+
     def init_process(self) -> None:
         self._told_to_stop = Event()
         self._mine = local()
@@ -79,7 +81,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Have systemd told, now that connections are taken."""
         from bus.serving.watchdog import Watchdog  # noqa: PLC0415 - not before all was patched
 
-        Watchdog(self.app.notify, self.wsgi.extensions["wakebus"]).start()
+        Watchdog(self.app.notify, self._app.extensions["wakebus"]).start()
 
     def _serve_on(self, listener: Any) -> StreamServer:
         listener.setblocking(1)

@@ -153,4 +153,3 @@ def test_ten_thousand_idle_streams_leave_sending_as_it_was(bus, restart, add, pa
                 told += 1
         print(f"{count} streams opened in {time.monotonic() - began_s:.1f} s")
         send_some(bus, parties, f"{count} idle streams", 100)
-        send_some(bus, idle, f"{count} idle streams, by their own agent", 100)

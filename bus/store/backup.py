@@ -99,7 +99,9 @@ def alone_in(folder: Path) -> Iterator[None]:
 def list_backups(folder: Path, epochs: set[str] | None = None) -> list[Path]:
     """List the backups in a folder, newest first; of some epochs only, where they are given."""
     found = [path for path in folder.iterdir() if is_one(path, epochs)] if folder.is_dir() else []
-    return sorted(found, key=lambda path: path.name.split("-")[1], reverse=True)
+    # Two of one second are told apart by when they were written.
+    made = {path: (path.name.split("-")[1], path.stat().st_mtime_ns) for path in found}
+    return sorted(found, key=made.__getitem__, reverse=True)
 
 
 def is_one(path: Path, epochs: set[str] | None) -> bool:

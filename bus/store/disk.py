@@ -82,7 +82,7 @@ class Disk:
         finally:
             connection.close()
         if is_busy:
-            raise sqlite3.OperationalError("somebody reads an older state of the database")
+            raise sqlite3.OperationalError("another process is at work on the database")
 
 
 def write_probe(tx: Transaction) -> None:

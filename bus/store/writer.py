@@ -202,14 +202,15 @@ class Writer:
 
     def _do(self, group: list[Job[Any]]) -> None:
         """Fill a group and commit it."""
-        self._conn = self._conn or self._engine.connect()
-        transaction = self._conn.begin()
+        conn = self._conn = self._conn or self._engine.connect()
+        # In the thread as well: another process may have the database for a while.
+        self._wait_for(conn.begin)
         try:
-            self._fill(self._conn, group)
-            self._wait_for(transaction.commit)
+            self._fill(conn, group)
+            self._wait_for(conn.commit)
         except Exception:
             with suppress(SQLAlchemyError):
-                self._wait_for(transaction.rollback)
+                self._wait_for(conn.rollback)
             self._let_go()
             raise
 

@@ -269,8 +269,8 @@ def test_an_older_backup_is_migrated(bus, tmp_path):
     engine.dispose()
     told = restore(bus, str(old))
     bus.start()
-    assert bus.call(bus.admin, "GET", "/readyz")[1]["epoch"] == told["epoch"]
     assert bus.call(bus.admin, "GET", "/api/agents")[0] == 200
+    assert bus.call(bus.admin, "GET", "/api/whoami")[1]["epoch"] == told["epoch"]
 
 
 def test_older_backups_go_over_a_restore_too(bus):

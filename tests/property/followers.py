@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from bus.live import stream
+from bus.live.hub import Hub
+from bus.live.tail import Tail
 from bus.store.log import read_bounds
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ class Shadow:
         return new
 
 
+def read_frame(text: str) -> tuple[int, str, Any]:
+    """Read one event of a stream: its place, its kind, its data."""
+    fields = dict(line.split(": ", 1) for line in text.split("\n"))
+    return int(fields["id"].rpartition("-")[2]), fields["event"], json.loads(fields["data"])
+
+
 @dataclass
 class Follower:
     """One reader with a cursor, which reconnects each time it reads."""
@@ -57,13 +65,22 @@ class Follower:
             self.since = at
         elif self.cursor in {"earliest", "now"}:
             self.since = at
-        run: Any = SimpleNamespace(store=store)
-        papers: Any = None
+        hub = Hub()
+        run: Any = SimpleNamespace(store=store, hub=hub, tail=Tail(store, hub))
+        papers: Any = SimpleNamespace(changed=lambda _conn, _principal: "")
         listener: Any = None
         reader = stream.Reader(run, self.who, papers, listener, at, bounds.epoch, 0.0)
-        while rows := stream.look(reader):
-            self.seen += [(row.seq, row.kind, row.data) for row in rows]
+        assert not stream.why_out(reader)
+        while frames := self.read_on(reader):
+            self.seen += [read_frame(frame) for frame in frames.split("\n\n")[:-1]]
         self.cursor = f"{bounds.epoch}-{reader.cursor}"
+
+    @staticmethod
+    def read_on(reader: stream.Reader) -> str:
+        """Read on until something is the reader's, or to the end."""
+        while not (frames := stream.look(reader)) and reader.cursor < reader.run.tail.head:
+            pass
+        return frames.decode()
 
     @property
     def place(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import gevent
 import pytest
 
 from bus.app import create_app
@@ -61,12 +62,13 @@ def test_a_bus_that_works_is_fed_and_its_status_said_once(watchdog, said):
 
 def test_nothing_is_fed_while_the_writer_hangs(run, watchdog, said):
     hangs = threading.Event()
-    commit, run.store.writer._commit = run.store.writer._commit, lambda _group: hangs.wait(10)
+    stuck = gevent.spawn(run.store.write, lambda _tx: hangs.wait(10), is_long=True)
+    gevent.sleep(0)
     try:
         watchdog.look()
     finally:
         hangs.set()
-        run.store.writer._commit = commit
+        stuck.get()
     assert said == ["in trouble: the writer does not answer"]
 
 

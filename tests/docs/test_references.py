@@ -176,3 +176,28 @@ def test_each_command_that_a_document_shows_is_one(path):
         first = words.split()[0]
         known = {f"bus {words}", f"bus {first}"} & set(COMMANDS)
         assert known, f"bus {words}"
+
+
+def test_each_guarantee_names_tests_that_there_are():
+    text = section(read("limits-and-guarantees.md"), "Guarantees")
+    named = re.findall(r"`(tests/[^`]+)`", text)
+    assert len(named) > 20
+    for place in named:
+        file, _, test = place.partition("::")
+        assert (TOP / file).is_file() or (TOP / file).is_dir(), place
+        assert not test or f"def {test}(" in (TOP / file).read_text(encoding="utf-8"), place
+
+
+def limit_rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("| ")]
+
+
+def test_each_limit_names_its_setting_and_its_code():
+    text = section(read("limits-and-guarantees.md"), "Limits")
+    settings = set(re.findall(r"`(BUS_[A-Z_]+)`", text))
+    assert settings <= {setting.key for setting in SETTINGS}
+    limits = {s.key for s in SETTINGS if s.key.startswith(("BUS_MAX_", "BUS_RATE_", "BUS_WRITER_"))}
+    assert limits - {"BUS_MAX_ATTEMPTS"} <= settings
+    codes = re.findall(r"`([a-z_]+)`", " ".join(row.split("|")[3] for row in limit_rows(text)))
+    assert len(codes) > 10
+    assert set(codes) <= set(STATUS)

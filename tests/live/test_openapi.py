@@ -8,6 +8,9 @@ import urllib.request
 import pytest
 from openapi_spec_validator import validate
 
+from bus.app import ROOMS
+from bus.web.answers import ANSWERS
+
 
 @pytest.fixture
 def description(bus):
@@ -36,6 +39,15 @@ def test_a_client_made_from_it_knows_that_a_list_may_be_sent(description):
     schema = description["paths"]["/api/send"]["post"]["requestBody"]["content"]
     many, one = schema["application/json"]["schema"]["anyOf"]
     assert (many["type"], many["items"]) == ("array", one)
+
+
+def test_a_client_made_from_it_knows_what_each_good_answer_has(description):
+    operations = [one for path in description["paths"].values() for one in path.values()]
+    answers = [answer for one in operations for answer in one["responses"].values()]
+    good = [answer for answer in answers if "$ref" not in answer]
+    assert len(good) >= len(operations)
+    assert all(answer["content"] for answer in good)
+    assert {call.name for room in ROOMS for call in room.calls.calls} == set(ANSWERS)
 
 
 def test_each_error_is_explained(description):

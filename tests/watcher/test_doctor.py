@@ -210,8 +210,7 @@ def ladder(bus):
         }
         bus.answers["/api/send"] = lambda _: {"status": "accepted", "id": "m_1"}
         bus.answers["/api/messages/m_1"] = lambda _: {"deliveries": [delivery]}
-        bus.answers["/api/inbox"] = lambda _: {"items": [{"handle": "m_1.1"}]}
-        bus.answers["/api/ack"] = lambda _: {"results": []}
+        bus.answers["/api/messages/m_1/cancel"] = lambda _: {"id": "m_1", "results": []}
 
     return play
 
@@ -230,7 +229,7 @@ def test_a_canary_that_is_stuck_says_where_and_is_taken_back(bus, own, ladder, c
     assert f"stuck at {rung}" in found.seen
     assert "because" in found.seen
     assert found.mend
-    assert bus.wait_for_call("/api/ack").json == {"handles": ["m_1.1"]}
+    assert bus.wait_for_call("/api/messages/m_1/cancel").json == {"reason": "it was a test"}
 
 
 def test_a_turn_that_read_nothing_is_not_paid_for_twice(own, ladder, clock):
@@ -251,7 +250,7 @@ def test_a_canary_that_was_read_and_acked_is_proof(bus, own, ladder, clock):
     assert canary.wake("beta", own, clock).state == "ok"
     sent = bus.wait_for_call("/api/send").json
     assert (sent["to"], sent["type"]) == ("beta", "CANARY")
-    assert not [request for request in bus.requests if request.path == "/api/ack"]
+    assert not [request for request in bus.requests if request.path.endswith("/cancel")]
 
 
 def test_an_agent_that_takes_no_canaries_is_told_of(bus, own, clock):

@@ -146,7 +146,7 @@ class BusSide:
             return
         except (OSError, http.client.HTTPException, ValueError) as error:
             seen = f"no first event came in {LIMIT_S:g} s: {str(error) or type(error).__name__}"
-            mend = "a proxy between here and the bus keeps the stream back: docs/howto/tls.md"
+            mend = "a proxy on the way keeps the stream back: docs/howto/behind-a-proxy.md"
             yield bad("stream", seen, mend)
             return
         yield ok("stream", "a new stream gives its first event at once")

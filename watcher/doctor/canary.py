@@ -6,6 +6,7 @@ back. It must not know how a turn is started.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,6 @@ def _follow(bus: Bus, message_id: str, clock: Clock, limit_s: float) -> dict[str
 
 
 def _take_back(bus: Bus, message_id: str) -> None:
-    """Settle it, or its failure would wake the agent once more; if that fails, it expires."""
-    try:
-        items = bus.get("/api/inbox", {"id": message_id})["items"]
-        bus.post("/api/ack", {"handles": [items[0]["handle"]]})
-    except (BusError, KeyError, IndexError, TypeError):
-        return
+    """Cancel it, or its failure would wake the agent once more; if that fails, it expires."""
+    with contextlib.suppress(BusError):
+        bus.post(f"/api/messages/{message_id}/cancel", {"reason": "it was a test"})

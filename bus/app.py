@@ -18,6 +18,7 @@ from bus.live.hub import Hub
 from bus.live.presence import Presence
 from bus.live.tail import Tail
 from bus.mail import api as mail_api
+from bus.mail import inbox_api, redriving_api, settling_api
 from bus.mail import service as mail
 from bus.serving.drain import Drain
 from bus.store.store import Store
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE = 1, 60
 """What an address that shows no token may have written into the log."""
-ROOMS = (access_api, directory_api, mail_api, wakes_api, stream, health, openapi)
+ROUTES = (
+    *(access_api, directory_api, mail_api, inbox_api, settling_api, redriving_api, wakes_api),
+    *(stream, health, openapi),
+)
 
 
 def create_app(
@@ -80,9 +84,9 @@ def create_app(
 def register(app: Flask) -> None:
     """Put every room's calls on the application, with one shape for every error."""
     problems.register(app)
-    for room in ROOMS:
-        room.calls.register(app)
-    app.extensions["wakebus_calls"] = [call for room in ROOMS for call in room.calls.calls]
+    for routes in ROUTES:
+        routes.calls.register(app)
+    app.extensions["wakebus_calls"] = [call for routes in ROUTES for call in routes.calls.calls]
 
     @app.before_request
     def take_no_path_in_disguise() -> None:

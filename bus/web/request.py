@@ -1,4 +1,4 @@
-"""Reading a request: its JSON and its query into typed shapes."""
+"""Reading a request: its JSON and its query into typed shapes, and no more than is good."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from bus.errors import (
+    BatchTooLargeError,
     BodyTooLargeError,
     InvalidRequestError,
     RequestTimeoutError,
     UnsupportedMediaTypeError,
 )
+from bus.web.runtime import runtime
 
 WHOLE_BODY_S = 60.0
 """A body that comes in drips takes a place all the while."""
@@ -60,3 +62,10 @@ def read_query(shape: type[Query]) -> Query:
     except (msgspec.MsgspecError, UnicodeError) as error:
         known = ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
         raise InvalidRequestError(f"the query is not right: {error}; it takes {known}") from error
+
+
+def check_together(count: int, what: str) -> None:
+    """Refuse what would keep the writer to itself."""
+    most = runtime().config.max_together
+    if count > most:
+        raise BatchTooLargeError(f"{count} {what}; at most {most} in one request")

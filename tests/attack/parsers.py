@@ -21,8 +21,9 @@ from bus.errors import BusError
 from bus.live.sse import frame
 from bus.logs import show as in_the_bus_log
 from bus.mail import render, rules
-from bus.mail.api import HandlesBody, SendBody
+from bus.mail.api import SendBody
 from bus.mail.model import Item, Limits
+from bus.mail.settling_api import HandlesBody
 from watcher import log, plainjson, relaxedjson, settingscheck
 from watcher.address import AddressError
 from watcher.address import parse as parse_address

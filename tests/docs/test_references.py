@@ -10,7 +10,7 @@ import click
 import msgspec
 import pytest
 
-from bus.app import ROOMS
+from bus.app import ROUTES
 from bus.cli import cli as bus_command
 from bus.cli.failing import EXIT_CODES
 from bus.config import SETTINGS
@@ -125,7 +125,7 @@ def test_the_exit_codes_are_the_written_ones():
 
 def test_each_call_has_its_heading_and_fields():
     text = read("api.md")
-    calls = [call for room in ROOMS for call in room.calls.calls]
+    calls = [call for routes in ROUTES for call in routes.calls.calls]
     names = {re.sub(r"<(\w+)>", lambda part: part[1].upper(), call.name) for call in calls}
     promised = {name for name in headings(text) if name.split()[0].isupper()}
     assert promised == names
@@ -137,7 +137,7 @@ def test_each_call_has_its_heading_and_fields():
 
 def test_what_a_query_may_hold_is_written_where_its_call_is():
     text, events = read("api.md"), read("events.md")
-    for call in (call for room in ROOMS for call in room.calls.calls if call.query):
+    for call in (call for routes in ROUTES for call in routes.calls.calls if call.query):
         name = re.sub(r"<(\w+)>", lambda part: part[1].upper(), call.name)
         said = events if name == "GET /api/stream" else section(text, name)
         for field in msgspec.structs.fields(call.query):

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from openapi_spec_validator import validate
 
-from bus.app import ROOMS
+from bus.app import ROUTES
 from bus.web.answers import ANSWERS
 
 
@@ -47,7 +47,7 @@ def test_a_client_made_from_it_knows_what_each_good_answer_has(description):
     good = [answer for answer in answers if "$ref" not in answer]
     assert len(good) >= len(operations)
     assert all(answer["content"] for answer in good)
-    assert {call.name for room in ROOMS for call in room.calls.calls} == set(ANSWERS)
+    assert {call.name for routes in ROUTES for call in routes.calls.calls} == set(ANSWERS)
 
 
 def test_each_error_is_explained(description):

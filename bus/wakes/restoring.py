@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bus.mail import waking as mail
 from bus.wakes import queries
-from bus.wakes.service import close, ensure_wake
+from bus.wakes.ledger import close, ensure_wake
 
 if TYPE_CHECKING:
     from bus.store.transaction import Transaction

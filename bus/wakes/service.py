@@ -1,22 +1,18 @@
-"""The use cases of the ledger: ask for a wake, hear what became of it, close it, look again.
+"""The use cases of wakes: hear what mail and agents do, list them, look again in time.
 
-States of an open wake: `paused` (not to be asked before its time), `asked` (on the node's
-stream), `received` (the watcher has it), `admitted` (a turn lives), `requested` (a blind method
-took the call). What remains to be read is derived from mail each time, never kept here.
+The ledger itself is in `ledger`, what watchers say of it in `reporting`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bus.clock import to_text
 from bus.directory import service as directory
-from bus.errors import FencedError, InvalidRequestError, NotFoundError
 from bus.mail import waking as mail
 from bus.mail.model import LONGEST_LEASE_S
-from bus.store.log import Concerns, append
 from bus.wakes import queries
-from bus.wakes.rules import Commands, pause_ms, write_text
+from bus.wakes.ledger import UNSTARTED, UNTAKEN, ask, close, ensure_wake, find, follow_reading, show
+from bus.wakes.reporting import report
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -26,12 +22,9 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
     from bus.store.transaction import Hooks, Transaction
 
+__all__ = ["do_due", "list_wakes", "register", "report", "spare"]
 BATCH = 200
 SPEEDS = 50
-MAX_REASON = 300
-UNSTARTED = ("paused", "asked", "received")
-UNTAKEN = ("paused", "asked")
-"""Nobody has it yet, so a read or an ack cannot be its doing: with nothing left it is closed."""
 
 
 def register(hooks: Hooks) -> None:
@@ -44,116 +37,6 @@ def register(hooks: Hooks) -> None:
     hooks.on("current_turn", current_turn)
     hooks.on("describe_participant", describe)
     hooks.on("pending_events", pending_events)
-
-
-def ensure_wake(tx: Transaction, participant_id: int) -> None:
-    """Have a wake open if there is mail that wants one; at most one is."""
-    there = queries.open_of(tx.conn, participant_id)
-    if there is not None:
-        if there.state == "paused":
-            explain(tx, there)
-        return
-    agent = queries.agent(tx.conn, participant_id)
-    if agent.kind != "named" or agent.paused or agent.removed_ms or agent.node_id is None:
-        return
-    if not mail.pending(tx.conn, participant_id).total:
-        return
-    wake_id = tx.ids.new("w", tx.now_ms)
-    pause = left_of_pause_ms(tx, participant_id, agent.wake_failures)
-    values = {
-        "id": wake_id,
-        "participant_id": participant_id,
-        "node_id": agent.node_id,
-        "generation": queries.next_generation(tx.conn, participant_id),
-        "state": "paused",
-        "attempt": agent.wake_failures + 1,
-        "asked_ms": tx.now_ms,
-        "due_ms": tx.now_ms + pause,
-    }
-    queries.insert_wake(tx.conn, values)
-    tx.remind(tx.now_ms + pause)
-    if pause:
-        explain(tx, find(tx, wake_id))
-    else:
-        ask(tx, find(tx, wake_id))
-
-
-def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int:
-    """Give how long the next wake has still to wait; a pause begins with the last failure."""
-    config, last = tx.config, queries.last_closed(tx.conn, participant_id)
-    whole = pause_ms(failures, config.backoff_first_s, config.backoff_max_s, tx.ids.fraction())
-    if last is None:
-        return whole
-    # Never longer than a whole pause: the clock may have been put back since.
-    since_ms = int(tx.now_ms - last.closed_ms)
-    return min(whole, max(0, whole - since_ms))
-
-
-def explain(tx: Transaction, wake: Row) -> None:
-    """Write on what waits for another try until when, and why."""
-    last = queries.last_closed(tx.conn, wake.participant_id)
-    why = f" ({last.reason})" if last is not None and last.reason else ""
-    when = f"waiting until {to_text(wake.due_ms)} to try" if wake.state == "paused" else "tried"
-    mail.note(tx, wake.participant_id, f"{when} again{why}")
-
-
-def ask(tx: Transaction, wake: Row) -> None:
-    """Put a wake on its node's stream; it is looked at again if nobody takes it."""
-    since = wake.asked_ms if wake.state == "asked" else tx.now_ms
-    # Asked again after 30 s, a minute, two, four …: an offline node's log must not fill up.
-    due = tx.now_ms + max(tx.config.wake_ask_s * 1000, tx.now_ms - since)
-    queries.update(tx.conn, wake.id, {"state": "asked", "asked_ms": since, "due_ms": due})
-    now = find(tx, wake.id)
-    if wake.state == "paused" and wake.attempt > 1:
-        explain(tx, now)
-    data = show(tx.conn, now)
-    append(tx, "wake", data, Concerns(node_id=wake.node_id))
-    record(tx, "wake_asked", wake, attempt=wake.attempt, pending=data["pending"]["total"])
-    tx.remind(due)
-
-
-def record(tx: Transaction, action: str, wake: Row, **facts: Any) -> None:
-    """Have the log tell of a wake."""
-    tx.record(action, wake=wake.id, agent=wake.to_agent, generation=wake.generation, **facts)
-
-
-def find(tx: Transaction, wake_id: str) -> Row:
-    """Find a wake that must be there."""
-    wake = queries.find(tx.conn, wake_id)
-    if wake is None:
-        raise NotFoundError
-    return wake
-
-
-def show(conn: sa.Connection, wake: Row) -> dict[str, Any]:
-    """Show a wake: ids, counts and times, never a body."""
-    waiting = mail.pending(conn, wake.participant_id)
-    times = {
-        name: to_text(getattr(wake, column))
-        for name, column in (
-            ("asked_at", "asked_ms"),
-            ("received_at", "received_ms"),
-            ("admitted_at", "admitted_ms"),
-            ("read_at", "read_ms"),
-            ("closed_at", "closed_ms"),
-        )
-        if getattr(wake, column) is not None
-    }
-    return {
-        "to_agent": wake.to_agent,
-        "wake_id": wake.id,
-        "generation": wake.generation,
-        "local_agent": wake.local_agent,
-        "session_key": wake.session_key,
-        "state": wake.state,
-        "attempt": wake.attempt,
-        "pending": vars(waiting),
-        "turn_id": wake.turn_id,
-        "method": wake.method,
-        "result": wake.result,
-        "reason": wake.reason,
-        **times,
-    }
 
 
 def list_wakes(
@@ -171,194 +54,6 @@ def list_wakes(
         ]
         rows = queries.recent(conn, ids, limit, only_open=only_open)
     return [show(conn, row) for row in rows]
-
-
-def report(
-    tx: Transaction, principal: Principal, wake_id: str, said: dict[str, Any]
-) -> dict[str, Any]:
-    """Hear a watcher's report of one of its own agents' wakes."""
-    wake = queries.find(tx.conn, wake_id)
-    if wake is None or wake.node_id != principal.node_id:
-        raise NotFoundError(f"no wake {wake_id[:40]!r} of this node")
-    do = REPORTS.get(said["state"])
-    if do is None:
-        raise InvalidRequestError(f"'state' is one of {', '.join(REPORTS)}")
-    if wake.closed_ms is not None:
-        return closed_answer(wake, said["state"])
-    more = do(tx, wake, said | {"reason": mail.one_line(said.get("reason") or "")})
-    after = find(tx, wake_id)
-    return {
-        "wake_id": wake_id,
-        "state": after.state,
-        "open": after.closed_ms is None,
-        "next_wake": (other := queries.open_of(tx.conn, wake.participant_id)) is not None
-        and other.id != wake_id,
-        **more,
-    }
-
-
-def closed_answer(wake: Row, state: str) -> dict[str, Any]:
-    """Answer a report of a closed wake: the same end again is fine, anything else is stale."""
-    if state == "received" or wake.result != state:
-        raise FencedError(f"this wake is closed ({wake.result}); a newer generation took its place")
-    return {"wake_id": wake.id, "state": wake.state, "open": False, "next_wake": False}
-
-
-def on_received(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hand out the wake text, made now so that its counts are true; or say that nothing is left."""
-    if wake.state == "requested":
-        # A blind call was made for it, perhaps by an earlier life of this watcher.
-        return {"go": False, "reason": "its turn was asked for already", "turn_id": wake.turn_id}
-    waiting = mail.pending(tx.conn, wake.participant_id)
-    if not waiting.total and wake.state in UNTAKEN:
-        close(tx, wake, "nothing_left", "its mail was read before the turn began", failed=False)
-        return {"go": False, "reason": "nothing is left to read"}
-    due = tx.now_ms + tx.config.wake_silence_s * 1000
-    changes: dict[str, Any] = {"due_ms": due}
-    if wake.state in UNSTARTED:
-        changes |= {"state": "received", "received_ms": tx.now_ms}
-        changes |= {"method": said.get("method") or wake.method}
-        mail.set_notified(tx, wake.participant_id, wake.id)
-    queries.update(tx.conn, wake.id, changes)
-    reach = directory.reach(tx.conn, wake.participant_id, tx.config)
-    text = write_text(Commands(reach.url, reach.header_path), waiting.total, waiting.urgent)
-    return {
-        "go": True,
-        "text": text,
-        "agent": wake.to_agent,
-        "local_agent": wake.local_agent,
-        "session_key": wake.session_key,
-        "pending": vars(waiting),
-        "turn_id": wake.turn_id,
-    }
-
-
-def on_admitted(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear that a turn exists."""
-    if wake.state in {*UNSTARTED, "requested"}:
-        begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
-    return {}
-
-
-def on_requested(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear that a blind method's call was accepted: from now on only reads and acks tell."""
-    begin_turn(tx, wake, "requested", said, tx.config.wake_blind_s)
-    # Its agent may have read, and even acked, while the call was on its way.
-    if wake.read_ms is not None:
-        follow_reading(tx, find(tx, wake.id))
-    return {}
-
-
-def follow_reading(tx: Transaction, wake: Row) -> None:
-    """Judge a blind wake by what was read: it lasts as long as a lease, and ends with the last."""
-    due = mail.last_lease_ms(tx.conn, wake.participant_id)
-    if due is None:
-        close(tx, wake, "acked", "", failed=False)
-    else:
-        queries.update(tx.conn, wake.id, {"due_ms": due})
-
-
-def begin_turn(
-    tx: Transaction, wake: Row, state: str, said: dict[str, Any], silence_s: int
-) -> None:
-    """Set the rung `woken`, and when to look again."""
-    turn_id = said.get("turn_id") or wake.turn_id
-    seen = state == "admitted" or wake.state == "admitted"
-    mail.set_notified(tx, wake.participant_id, wake.id)
-    mail.set_woken(tx, wake.id, wake.participant_id, turn_id, seen=seen)
-    queries.set_woken(tx.conn, wake.participant_id, tx.now_ms)
-    changes = {
-        "state": state,
-        "turn_id": turn_id,
-        "method": said.get("method") or wake.method,
-        "received_ms": wake.received_ms or tx.now_ms,
-        "admitted_ms": wake.admitted_ms or tx.now_ms,
-        "due_ms": tx.now_ms + silence_s * 1000,
-    }
-    queries.update(tx.conn, wake.id, changes)
-    record(tx, "wake_begun", wake, state=state, method=changes["method"], turn=turn_id or "")
-    tx.remind(changes["due_ms"])
-
-
-def on_alive(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear that the turn lives: nothing of it runs out meanwhile."""
-    if wake.state in UNSTARTED and said.get("turn_id"):
-        begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
-    due = tx.now_ms + tx.config.wake_silence_s * 1000
-    queries.update(tx.conn, wake.id, {"due_ms": due})
-    mail.extend_leases(tx, wake.id, wake.participant_id)
-    return {}
-
-
-def on_ended(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear a good end. A turn that read nothing of what it was woken for is a counted attempt."""
-    reason = said.get("reason") or ""
-    if wake.read_ms is None and mail.pending(tx.conn, wake.participant_id).total:
-        close(tx, wake, "ended", reason or "the turn ended without reading the inbox", failed=True)
-    else:
-        close(tx, wake, "ended", reason, failed=False)
-    return {}
-
-
-def on_failed(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear a bad end: what the turn had read goes back too."""
-    reason = f"the turn failed: {said.get('reason') or 'no reason given'}"
-    mail.drop_leases(tx, wake.id, wake.participant_id, reason, counted=True)
-    close(tx, wake, "failed", reason, failed=True, counted=wake.state not in UNSTARTED)
-    return {}
-
-
-def on_no_turn(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear that no turn began: no attempt is counted, unless the runtime has no such agent."""
-    reason = f"no turn could be started: {said.get('reason') or 'no reason given'}"
-    if said.get("permanent"):
-        mail.end_all_waiting(tx, wake.participant_id, reason)
-    close(tx, wake, "no_turn", reason, failed=True, counted=False)
-    return {}
-
-
-REPORTS = {
-    "received": on_received,
-    "admitted": on_admitted,
-    "requested": on_requested,
-    "alive": on_alive,
-    "ended": on_ended,
-    "failed": on_failed,
-    "no_turn": on_no_turn,
-}
-
-
-def close(  # noqa: PLR0913 - how a wake ends has that many facts
-    tx: Transaction,
-    wake: Row,
-    result: str,
-    reason: str,
-    *,
-    failed: bool,
-    counted: bool | None = None,
-) -> None:
-    """Close a wake and look again at what remains: new mail during a turn is one more wake.
-
-    `failed` makes the next wake pause; `counted` (the same where not said) counts the attempt on
-    what it asked for and nobody read.
-    """
-    values = {
-        "state": "closed",
-        "result": result,
-        "reason": reason,
-        "closed_ms": tx.now_ms,
-        "due_ms": None,
-    }
-    there = queries.open_of(tx.conn, wake.participant_id)
-    if there is None or there.id != wake.id:
-        return
-    queries.update(tx.conn, wake.id, values)
-    record(tx, "wake_closed", wake, result=result, failed=failed, reason=reason[:MAX_REASON])
-    agent = queries.agent(tx.conn, wake.participant_id)
-    queries.set_failures(tx.conn, wake.participant_id, agent.wake_failures + 1 if failed else 0)
-    counts = failed if counted is None else counted
-    mail.put_back(tx, wake.id, wake.participant_id, reason, counted=counts)
-    ensure_wake(tx, wake.participant_id)
 
 
 def on_mail_read(tx: Transaction, participant_id: int) -> None:

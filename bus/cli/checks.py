@@ -256,9 +256,3 @@ def guarded(check: Callable[[Looked], Check], look: Looked) -> Check:
     except (sqlite3.DatabaseError, OSError) as error:
         name = check.__name__.removeprefix("check_").replace("_", " ")
         return Check(name, BAD, f"could not be looked at: {error}")
-
-
-def holder_of(config: Config) -> str:
-    """Name the process in the lock's file."""
-    path = config.db_path.with_name(f"{config.db_path.name}.lock")
-    return path.read_text(encoding="ascii", errors="replace").strip() or "unknown"

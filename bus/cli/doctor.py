@@ -7,7 +7,7 @@ stopped one, and needs no token.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,18 +84,15 @@ def examine(config: Config, backups: Path | None, progress: Progress) -> list[Ch
 @contextmanager
 def held_if_stopped(config: Config) -> Iterator[str]:
     """Hold the lock of a stopped bus while it is looked at; name the process of a running one."""
-    from bus.cli.checks import holder_of  # noqa: PLC0415 - only where it is needed
-    from bus.store.lock import take_lock  # noqa: PLC0415 - likewise
+    from bus.store import lock  # noqa: PLC0415 - only where it is needed
 
-    try:
-        lock = take_lock(config.db_path)
-    except LockedError:
-        yield holder_of(config)
-        return
-    try:
-        yield ""
-    finally:
-        os.close(lock)
+    with ExitStack() as stack:
+        holder = ""
+        try:
+            stack.enter_context(lock.held(config.db_path))
+        except LockedError:
+            holder = lock.holder_of(config.db_path)
+        yield holder
 
 
 def show(checks: list[Check]) -> None:

@@ -5,7 +5,6 @@ It works on this machine's files with the service stopped; it calls no bus.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,16 +13,13 @@ import click
 from bus.cli.calling import ADMIN_FILE, json_option, read_config, secret_draft
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
-from bus.store.lock import take_lock
+from bus.store import lock
 from bus.store.version import HEAD, read_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bus.config import Config
-
-
-NONE_MADE = -1
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
     had_database = config.db_path.exists()
     applied = bring_up(config)
     token_file = config.data_dir / ADMIN_FILE
-    ended = NONE_MADE
+    ended = None
     # A token of an older database would be no good: a new database always gets its own.
     if replace_token or not had_database or not token_file.exists():
         from bus.access.bootstrap import make_admin_token  # noqa: PLC0415 - loads SQLAlchemy
@@ -59,8 +55,7 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
         only_first = had_database and not replace_token
         with secret_draft(token_file) as keep:
             ended = make_admin_token(config, keep, only_first=only_first)
-    is_new = ended != NONE_MADE
-    return Made(config.data_dir, token_file, applied, is_new, max(ended, 0))
+    return Made(config.data_dir, token_file, applied, ended is not None, ended or 0)
 
 
 def bring_up(config: Config) -> list[str]:
@@ -69,8 +64,8 @@ def bring_up(config: Config) -> list[str]:
     Under systemd this is in the way of every start, so what needs nothing loads nothing.
     """
     if read_version(config.db_path) == HEAD:
-        os.close(take_lock(config.db_path))
-        return []
+        with lock.held(config.db_path):
+            return []
     from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
 
     return migrate(config, backup=config.db_path.exists())

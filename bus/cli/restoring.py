@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bus.access import bootstrap, carrying
+from bus.access import carrying
 from bus.access import service as access
 from bus.cli.calling import ADMIN_FILE, read_token, write_secret
 from bus.cli.failing import Failure
@@ -13,7 +13,8 @@ from bus.clock import SystemClock
 from bus.directory import nodes
 from bus.mail import service as mail
 from bus.mail import waking
-from bus.store import log, restoring
+from bus.store import lock, log, restoring
+from bus.store.alone import work_alone
 from bus.wakes import restoring as anew
 from bus.wakes import service as wakes
 
@@ -54,11 +55,11 @@ def restore(config: Config, file: Path, progress: Progress) -> Restored:
     if not file.is_file():
         raise FileNotFoundError(2, "no such file", str(file))
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with restoring.stopped(config):
+    with lock.held(config.db_path):
         newer = carrying.read_tokens(config.db_path)
         admin, now_ms = admin_token_of(config), SystemClock().now_ms()
         with restoring.prepare(config, file, progress) as ready:
-            begun = bootstrap.work_alone(ready, lambda tx: begin_again(tx, newer, admin), now_ms)
+            begun = work_alone(ready, lambda tx: begin_again(tx, newer, admin), now_ms)
             kept = restoring.exchange(config, ready, now_ms)
         if begun.token:
             write_secret(config.data_dir / ADMIN_FILE, begun.token)

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bus.errors import LockedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextmanager
+def held(db_path: Path) -> Iterator[None]:
+    """Hold the lock for as long as the block lasts: the database is nobody else's.
+
+    Raises:
+        LockedError: another process has it.
+    """
+    descriptor = take_lock(db_path)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def take_lock(db_path: Path) -> int:
@@ -18,16 +34,15 @@ def take_lock(db_path: Path) -> int:
     Raises:
         LockedError: another process has it; its id is named.
     """
-    path = db_path.with_name(f"{db_path.name}.lock")
+    path = lock_file(db_path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
         os.close(descriptor)
         raise LockedError(
-            f"another bus (process {holder}) has {db_path}; stop it first, or use another "
-            "BUS_DATA_DIR"
+            f"another bus (process {holder_of(db_path)}) has {db_path}; stop it first, or use "
+            "another BUS_DATA_DIR"
         ) from error
     if os.geteuid() == 0:  # what root does by hand must not lock the bus's own user out
         owner = path.parent.stat()
@@ -35,3 +50,14 @@ def take_lock(db_path: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+def holder_of(db_path: Path) -> str:
+    """Name the process that took the lock last."""
+    text = lock_file(db_path).read_text(encoding="ascii", errors="replace")
+    return text.strip() or "unknown"
+
+
+def lock_file(db_path: Path) -> Path:
+    """Give the lock's place."""
+    return db_path.with_name(f"{db_path.name}.lock")

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from bus.errors import SchemaError
 from bus.store.copying import copy_checked, silent
-from bus.store.lock import take_lock
+from bus.store.lock import held
 from bus.store.version import HEAD, newer, read_version
 
 if TYPE_CHECKING:
@@ -50,13 +50,8 @@ def migrate(config: Config, *, backup: bool = False, progress: Progress = silent
         LockedError: a bus is running on it.
     """
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = take_lock(config.db_path)
-    try:
+    with held(config.db_path):
         return upgrade(config, backup=backup, progress=progress)
-    finally:
-        import os  # noqa: PLC0415 - only for closing what take_lock opened
-
-        os.close(lock)
 
 
 def upgrade(config: Config, *, backup: bool, progress: Progress = silent) -> list[str]:

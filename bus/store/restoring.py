@@ -17,7 +17,6 @@ from bus.errors import InvalidRequestError, SchemaError
 from bus.store.backup import stamp
 from bus.store.beside import open_beside
 from bus.store.copying import copy_checked, own_like, schema_of, silent, sync
-from bus.store.lock import take_lock
 from bus.store.migrate import migrate, pending
 
 if TYPE_CHECKING:
@@ -28,20 +27,6 @@ if TYPE_CHECKING:
     from bus.store.copying import Progress
 
 DRAFT = ".restoring"
-
-
-@contextmanager
-def stopped(config: Config) -> Iterator[None]:
-    """Hold the database's lock.
-
-    Raises:
-        LockedError: a bus is running on it.
-    """
-    lock = take_lock(config.db_path)
-    try:
-        yield
-    finally:
-        os.close(lock)
 
 
 @contextmanager

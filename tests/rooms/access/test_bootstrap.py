@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from bus.access import service
-from bus.access.bootstrap import NONE_MADE, make_admin_token
+from bus.access.bootstrap import make_admin_token
 from bus.errors import LockedError, UnauthorizedError
-from bus.store.lock import take_lock
+from bus.store import lock
 
 
 def make(house, *, only_first: bool = False) -> str:
@@ -24,7 +22,7 @@ def kind_of(house, token: str) -> str:
 
 def test_it_makes_the_one_good_token(house):
     old = make(house)
-    assert make_admin_token(house.config, [].append, only_first=True) == NONE_MADE
+    assert make_admin_token(house.config, [].append, only_first=True) is None
     assert kind_of(house, old) == "admin"
     new = make(house)
     assert kind_of(house, new) == "admin"
@@ -44,14 +42,11 @@ def test_a_disk_that_does_not_take_the_new_one_does_not_cost_the_old_one(house):
 
 
 def test_it_refuses_while_a_bus_has_the_database(house):
-    lock = take_lock(house.config.db_path)
-    try:
-        with pytest.raises(LockedError):
-            make(house)
-    finally:
-        os.close(lock)
+    with lock.held(house.config.db_path), pytest.raises(LockedError):
+        make(house)
 
 
 def test_it_gives_the_lock_back(house):
     make(house)
-    os.close(take_lock(house.config.db_path))
+    with lock.held(house.config.db_path):
+        pass

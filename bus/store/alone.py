@@ -1,0 +1,26 @@
+"""One transaction of a database that no bus runs on: what a command does with the lock held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from bus.ids import RandomIds
+from bus.store.engine import open_writer
+from bus.store.transaction import Hooks, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bus.config import Config
+
+T = TypeVar("T")
+
+
+def work_alone(config: Config, work: Callable[[Transaction], T], now_ms: int) -> T:
+    """Do something in one transaction; whoever calls holds the lock."""
+    engine = open_writer(config)
+    try:
+        with engine.connect() as conn, conn.begin():
+            return work(Transaction(conn, now_ms, RandomIds(), config, Hooks()))
+    finally:
+        engine.dispose()

@@ -9,16 +9,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Made = TypeVar("Made")
+LOOK_AGAIN_S = 0.05
 BIN = Path(sys.executable).parent
 WATCHER = str(BIN / "bus-watcher")
 
@@ -27,6 +33,16 @@ def clean_environment(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("BUS_")}
     kept.pop("XDG_STATE_HOME", None)
     return kept | more
+
+
+def until(is_true: Callable[[], Made], within_s: float, what: str) -> Made:
+    """Look until something is true and give it; `what` names it where it never is."""
+    pause, end_s = threading.Event(), time.monotonic() + within_s
+    while not (found := is_true()):
+        if time.monotonic() > end_s:
+            raise AssertionError(f"not within {within_s:g} s: {what}")
+        pause.wait(LOOK_AGAIN_S)
+    return found
 
 
 @dataclass
@@ -55,6 +71,13 @@ class Bus:
                 self.process.wait(0.05)
                 raise AssertionError(log.read_text())
         self.url = found[1]
+
+    def is_ready(self) -> bool:
+        return self.call("", "GET", "/readyz")[0] == 200
+
+    def wait_ready(self, within_s: float = 30) -> None:
+        """Wait until it can write, for the first time or again."""
+        until(self.is_ready, within_s, "the bus is ready")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the whole bus: both its processes, as the service manager would."""
@@ -130,6 +153,15 @@ def read(answer: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def lab():
+    """The folder of the lab; without it the test is skipped and says so."""
+    place = os.environ.get("WAKEBUS_LAB")
+    if not place:
+        pytest.skip("WAKEBUS_LAB is not set: the lab is needed")
+    return Path(place)
+
+
+@pytest.fixture(scope="session")
 def made_data(tmp_path_factory):
     """A data folder as `bus init` makes it, once: every bus starts from a copy of it."""
     folder = tmp_path_factory.mktemp("made") / "data"
@@ -143,6 +175,7 @@ def bus(tmp_path, made_data):
     shutil.copytree(made_data, one.data_dir)
     one.admin = (one.data_dir / "admin.token").read_text().strip()
     one.start()
+    one.wait_ready()
     yield one
     for watcher in one.watchers:
         watcher.terminate()

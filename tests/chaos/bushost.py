@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.client import BusClient, ClientError
-from tests.chaos.fleet import until
-from tests.conftest import BIN
+from tests.conftest import BIN, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.chaos.box import Box
     from tests.chaos.fleet import Fleet
+    from tests.lab import Box
 
 DATA = "/var/lib/wakebus"
 URL = "http://10.77.0.1:8091"

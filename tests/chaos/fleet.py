@@ -7,32 +7,19 @@ no bus.
 from __future__ import annotations
 
 import ctypes
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tests.chaos.box import Box, LabError, call
+from tests.lab import Box, LabError, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Made = TypeVar("Made")
 NETWORK = 0x40000000  # CLONE_NEWNET
-LOOK_AGAIN_S = 0.05
-
-
-def until(is_true: Callable[[], Made], within_s: float, what: str) -> Made:
-    """Look until something is true and give it; `what` names it where it never is."""
-    pause, end_s = threading.Event(), time.monotonic() + within_s
-    while not (found := is_true()):
-        if time.monotonic() > end_s:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
-        pause.wait(LOOK_AGAIN_S)
-    return found
 
 
 def enter(namespace: str) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.chaos.bushost import BusHost
-from tests.chaos.fleet import Fleet, until
+from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import OPEN
 from tests.chaos.node import Node
+from tests.conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

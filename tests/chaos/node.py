@@ -17,8 +17,8 @@ from tests.conftest import WATCHER, clean_environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.chaos.box import Box
     from tests.chaos.fleet import Fleet
+    from tests.lab import Box
 
 IN_BOX = "/root/.wakebus"
 UNIT = f"""[Unit]

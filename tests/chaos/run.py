@@ -16,11 +16,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.chaos.box import lab
 from tests.chaos.deaths import run_deaths
 from tests.chaos.senders import say
 from tests.chaos.storm import LONG, run_storm
 from tests.chaos.victims import killable_machine, killable_process
+from tests.lab import lab
 
 KILLS, CUTS = 100, 20
 

@@ -9,7 +9,6 @@ from contextlib import closing
 import pytest
 
 from tests.chaos import faults, ledger, storm
-from tests.chaos.box import lab
 from tests.chaos.deaths import run_deaths
 from tests.chaos.senders import write_letters
 from tests.chaos.victims import killable_machine, killable_process
@@ -17,15 +16,9 @@ from tests.chaos.victims import killable_machine, killable_process
 KILLS, CUTS = 5, 2
 
 
-@pytest.fixture
-def in_lab():
-    if lab() is None:
-        pytest.skip("WAKEBUS_LAB is not set: networks and machines of the lab are needed")
-
-
 @pytest.mark.lab
 @pytest.mark.timeout(450)
-def test_no_message_is_lost_or_left_while_nodes_and_bus_are_cut_frozen_and_killed(tmp_path, in_lab):
+def test_no_message_is_lost_or_left_while_nodes_and_bus_are_cut_frozen_and_killed(tmp_path, lab):
     outcome = storm.run_storm(storm.SHORT, tmp_path)
     print(*outcome.lines, sep="\n")
     assert not outcome.verdict.wrong
@@ -41,7 +34,7 @@ def test_a_bus_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path
 
 
 @pytest.mark.lab
-def test_a_bus_whose_power_is_cut_loses_and_doubles_nothing(tmp_path, in_lab):
+def test_a_bus_whose_power_is_cut_loses_and_doubles_nothing(tmp_path, lab):
     with killable_machine(tmp_path) as victim:
         result = run_deaths(victim, CUTS, 1, tmp_path)
     print(result)

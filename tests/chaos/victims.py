@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from bus.client import BusClient
 from tests.chaos.bushost import BusHost
-from tests.chaos.fleet import Fleet, until
+from tests.chaos.fleet import Fleet
 from tests.chaos.house import PROJECT
-from tests.conftest import BIN, Bus
+from tests.conftest import BIN, Bus, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

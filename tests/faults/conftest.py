@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +9,6 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-@pytest.fixture(scope="session")
-def lab():
-    """The lab's folder; without it the test is skipped and says so."""
-    place = os.environ.get("WAKEBUS_LAB", "")
-    if not place:
-        pytest.skip("needs the lab (WAKEBUS_LAB)")
-    return Path(place)
 
 
 @pytest.fixture

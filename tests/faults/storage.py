@@ -127,13 +127,6 @@ class Ledger:
         )
 
 
-def wait_until_ready(bus, within_s=30):
-    """Wait until the bus says that it can write again."""
-    end_s = time.monotonic() + within_s
-    while (said := bus.call("", "GET", "/readyz"))[0] != 200:
-        assert time.monotonic() < end_s, said
-
-
 def subjects_of(bus, reader):
     """List the subjects of all that waits, twice where it is there twice."""
     said = bus.call(reader, "GET", "/api/inbox?view=headers&limit=100")[1]

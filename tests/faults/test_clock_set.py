@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 import time
 from datetime import datetime
 
 import pytest
+
+from tests.conftest import until
 
 YEAR_S = 365 * 86_400
 pytestmark = pytest.mark.lab
@@ -36,12 +37,7 @@ def log_of(bus):
 
 
 def wait_for_log(bus, word, count=1, within_s=60):
-    end = threading.Event()
-    for _ in range(within_s * 20):
-        if log_of(bus).count(word) >= count:
-            return
-        end.wait(0.05)
-    raise AssertionError(f"no {word} in the log:\n{log_of(bus)[-2000:]}")
+    until(lambda: log_of(bus).count(word) >= count, within_s, f"{word} is in the log")
 
 
 def poke(bus, token):

@@ -18,7 +18,6 @@ from storage import (
     loop_device,
     mounted,
     subjects_of,
-    wait_until_ready,
     worker_of,
 )
 
@@ -96,7 +95,7 @@ def test_a_failing_disk_refuses_senders_serves_readers_and_comes_back_by_itself(
             check_refusals(ledger, word)
             check_reading(bus, reader)
         assert len(ledger.accepted) == 10
-        wait_until_ready(bus)
+        bus.wait_ready()
         ledger.send_all([f"after {number}" for number in range(10)])
         assert len(ledger.accepted) == 20
         read_until("event: message")
@@ -177,7 +176,7 @@ def test_a_disk_that_is_really_full_loses_nothing_and_goes_on_once_there_is_room
             check_reading(bus, reader)
             before = len(ledger.accepted)
             filler.unlink()
-            wait_until_ready(bus)
+            bus.wait_ready()
             assert ledger.send("after", 1000) == 202
             read_until("event: message")
         assert before

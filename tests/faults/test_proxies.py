@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import until
+
 BIN = Path(sys.executable).parent
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "behind-a-proxy.md"
 MISSET = {
@@ -108,15 +110,12 @@ def proxy(kind, bus, folder, certificate, *, misset=False):
 
 
 def wait_for_port(port, running, log):
-    end_s = time.monotonic() + 30
-    while True:
+    def is_open():
         assert running.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), 5).close()
-        except OSError:
-            assert time.monotonic() < end_s, log.read_text()
-        else:
-            return
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    until(is_open, 30, f"{log} tells of an open port")
 
 
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -11,17 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servicebox import PROGRAM, Machine, Wire, run
+from servicebox import PROGRAM, Machine, run
 
 TOP = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def lab():
-    where = os.environ.get("WAKEBUS_LAB")
-    if not where:
-        pytest.skip("WAKEBUS_LAB is not set")
-    return Path(where)
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +35,13 @@ def program(lab, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bare(lab, program):
     """A fresh machine with the program and nothing of its service."""
-    one = Machine(lab, program, Wire())
+    one = Machine.with_program(program)
     one.wire.up()
     try:
-        one.up()
+        one.box.up()
         yield one
     finally:
-        one.box("down", one.name, check=False)
+        one.box.down()
         one.wire.down()
 
 

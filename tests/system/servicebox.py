@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.lab import Box
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -50,25 +52,23 @@ class Wire:
 
 @dataclass
 class Machine:
-    """The box, by the lab's script."""
+    """The box with the program, and what was sent to its bus."""
 
-    lab: Path
-    program: Path
+    box: Box
     wire: Wire
-    name: str = f"wakebus-{os.getpid()}"
+    said: str = ""
     sent: list[str] = field(default_factory=list)
 
-    def box(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return run("bash", str(self.lab / "systemd-box.sh"), *words, check=check)
-
-    def up(self) -> None:
-        share = f"{self.program}:{PROGRAM}"
-        self.box("up", self.name, "--share-ro", share, "--netns", self.wire.bus)
+    @classmethod
+    def with_program(cls, program: Path) -> Machine:
+        wire = Wire()
+        options = ("--share-ro", f"{program}:{PROGRAM}", "--netns", wire.bus)
+        return cls(Box(f"wakebus-{os.getpid()}", options), wire)
 
     def do(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell script inside, as root who set what `bus unit install` told."""
         told = f"set -e; PATH={PROGRAM}/bin:$PATH; export BUS_DATA_DIR={DATA}\n"
-        return self.box("exec", self.name, "bash", "-c", told + script, check=check)
+        return self.box.do("exec", "bash", "-c", told + script, may_fail=not check)
 
     def say(self, script: str) -> str:
         return self.do(script).stdout.strip()

@@ -93,9 +93,9 @@ def test_a_machine_that_stood_still_goes_on(machine):
     machine.do("systemctl restart wakebus")
     machine.post("before-the-frost")
     asked = ["ip", "netns", "exec", machine.wire.agent, "curl", "-s", "-m", "4"]
-    machine.box("freeze", machine.name)
+    machine.box.do("freeze")
     still = run(*asked, f"http://{HERE}:{PORT}/readyz", check=False)
-    machine.box("thaw", machine.name)
+    machine.box.do("thaw")
     assert still.returncode
     machine.until("systemctl is-active wakebus")
     machine.until_ready()
@@ -172,7 +172,7 @@ def test_what_root_left_in_the_folder_does_not_keep_the_bus_from_it(machine):
 
 def test_it_is_there_again_after_a_reboot_with_all_it_had(machine):
     machine.post("before-the-reboot")
-    machine.box("reboot", machine.name)
+    machine.box.do("reboot")
     machine.until("systemctl is-active wakebus")
     assert machine.lost() == []
     assert machine.show("ActiveState", "wakebus-backup.timer") == "active"

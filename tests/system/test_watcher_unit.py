@@ -31,10 +31,8 @@ def given(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def box(given):
+def box(lab, given):
     """A box whose user has a node with the agent beta, a program that answers, as a service."""
-    if not os.environ.get("WAKEBUS_LAB"):
-        pytest.skip("WAKEBUS_LAB is not set: a real systemd of the lab is needed")
     one = WatcherBox(f"watcher-{os.getpid()}", given)
     try:
         one.start_bus()
@@ -73,7 +71,7 @@ def test_a_watcher_that_was_killed_comes_back_by_itself(box):
 
 
 def test_a_watcher_that_hangs_is_started_anew(box):
-    box.write_file(OVERRIDE, QUICK)
+    box.write(OVERRIDE, QUICK)
     box.user("systemctl", "--user", "daemon-reload")
     box.user("systemctl", "--user", "restart", "bus-watcher")
     pid = box.unit("MainPID")
@@ -91,7 +89,7 @@ def test_a_reboot_brings_it_back_and_wakes_for_what_was_sent_meanwhile(box):
     box.user("systemctl", "--user", "stop", "bus-watcher")
     message = box.send("while you were away")
     assert "offline since" in box.follow(message, "queued")["reason"]
-    box.call("reboot", box.name)
+    box.do("reboot")
     box.bus("node", "list")  # as soon as the bus answers; nobody has signed in as the user
     box.follow(message, "acked")
 

@@ -7,11 +7,11 @@ nothing else of this project.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
+
+from tests.conftest import until
+from tests.lab import Box
 
 TREE = Path(__file__).parents[2]
 BUS = [
@@ -32,39 +32,30 @@ WantedBy=multi-user.target
 """
 
 
-class WatcherBox:
+class WatcherBox(Box):
     """One box; `user(...)` runs a command as the person whose agents live there."""
 
     def __init__(self, name: str, given: Path) -> None:
-        self.name = name
         self.home_before: list[str] = []
         self.said = ""
-        self.script = str(Path(os.environ["WAKEBUS_LAB"]) / "systemd-box.sh")
         shared = {given: "given", TREE: "tree", Path(sys.prefix): "env"}
         shares = [["--share-ro", f"{path}:/opt/{at}"] for path, at in shared.items()]
-        self.call("up", name, *(word for share in shares for word in share), "--user", USER)
+        super().__init__(name, (*(word for share in shares for word in share), "--user", USER))
+        self.up()
 
-    def call(self, *words: str, check: bool = True) -> str:
-        done = subprocess.run(
-            ["bash", self.script, *words], capture_output=True, text=True, timeout=100, check=False
-        )
-        assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
+    def call(self, verb: str, *words: str, check: bool = True) -> str:
+        """Give all that a command wrote."""
+        done = self.do(verb, *words, may_fail=not check)
         return done.stdout + done.stderr
 
     def root(self, *words: str, check: bool = True) -> str:
-        return self.call("exec", self.name, *words, check=check)
+        return self.call("exec", *words, check=check)
 
     def user(self, *words: str, check: bool = True) -> str:
-        return self.call("as", self.name, USER, *words, check=check)
+        return self.call("as", USER, *words, check=check)
 
     def watcher(self, *words: str, check: bool = True) -> str:
         return self.user("/usr/bin/python3", PYZ, *words, check=check)
-
-    def down(self) -> None:
-        self.call("down", self.name, check=False)
-
-    def write_file(self, path: str, text: str) -> None:
-        self.root("/usr/bin/python3", "-c", _WRITE, path, text)
 
     def files(self, folder: str) -> list[str]:
         return sorted(self.root("find", folder).splitlines())
@@ -72,7 +63,7 @@ class WatcherBox:
     def start_bus(self) -> None:
         """Make a bus that comes up with the machine."""
         self.root("env", "BUS_DATA_DIR=/var/lib/testbus", *BUS, "init")
-        self.write_file("/etc/systemd/system/testbus.service", BUS_UNIT)
+        self.write("/etc/systemd/system/testbus.service", BUS_UNIT)
         self.root("systemctl", "enable", "--now", "testbus")
         self.bus("node", "list")
 
@@ -90,13 +81,13 @@ class WatcherBox:
 
     def follow(self, message_id: str, state: str, within_s: float = 60) -> dict[str, object]:
         """Give a delivery once it is so far."""
-        until_s = time.monotonic() + within_s
-        while True:
+
+        def look() -> dict[str, object] | None:
             told = self.root("env", *_MARIA, *BUS, "trace", message_id, "--json")
             delivery: dict[str, object] = json.loads(told)["deliveries"][0]
-            if delivery["state"] == state:
-                return delivery
-            assert time.monotonic() < until_s, delivery
+            return delivery if delivery["state"] == state else None
+
+        return until(look, within_s, f"{message_id} is {state}")
 
     def unit(self, key: str) -> str:
         command = ("systemctl", "--user", "show", "bus-watcher", "-p", key, "--value")
@@ -104,12 +95,15 @@ class WatcherBox:
 
     def await_unit(self, within_s: float, **wanted: str) -> None:
         """Wait until the unit's properties are so; a leading `!` means anything else."""
-        until_s = time.monotonic() + within_s
-        while True:
-            found = {key: self.unit(key) for key in wanted}
-            if all(_fits(found[key], value) for key, value in wanted.items()):
-                return
-            assert time.monotonic() < until_s, (found, self.journal())
+
+        def fits() -> bool:
+            return all(_fits(self.unit(key), value) for key, value in wanted.items())
+
+        try:
+            until(fits, within_s, f"the unit is {wanted}")
+        except AssertionError as error:
+            error.add_note(self.journal())
+            raise
 
     def journal(self) -> str:
         return self.root(
@@ -127,9 +121,3 @@ def _fits(found: str, wanted: str) -> bool:
 
 
 _MARIA = [f"BUS_URL={URL}", "BUS_TOKEN_FILE=/var/lib/testbus/maria.token"]
-_WRITE = """
-import pathlib, sys
-path = pathlib.Path(sys.argv[1])
-path.parent.mkdir(parents=True, exist_ok=True)
-path.write_text(sys.argv[2])
-"""

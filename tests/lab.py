@@ -1,4 +1,4 @@
-"""A machine of its own, with a real systemd and a disk that a power cut hurts: the lab's script.
+"""The lab: its place, its scripts, and a machine of its own with a real systemd and a disk.
 
 `call` runs any script of the lab. It knows no network but by name, and no bus.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LIMIT_S = 90
+LIMIT_S = 110
 BOXES = Path("/tmp/systemd-boxes")
 ALONE = f"""
 awk '$5 ~ "^{BOXES}/" {{ print $5 }}' /proc/self/mountinfo | xargs -r -n1 umount -l 2>/dev/null
@@ -39,8 +39,8 @@ def call(
     before: Sequence[str] = (),
     stdin: str = "",
     may_fail: bool = False,
-) -> str:
-    """Run a script of the lab, behind the words of `before`; gives what it printed."""
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of the lab, behind the words of `before`; gives how it ended."""
     folder = lab()
     assert folder is not None, "WAKEBUS_LAB is not set"
     done = subprocess.run(
@@ -54,7 +54,7 @@ def call(
     )
     if done.returncode and not may_fail:
         raise LabError(f"{script} {' '.join(words)}: {done.stdout}{done.stderr}".strip())
-    return done.stdout
+    return done
 
 
 @dataclass
@@ -73,10 +73,12 @@ class Box:
 
     def run(self, *argv: str, stdin: str = "", may_fail: bool = False) -> str:
         """Run a command inside as root."""
-        return self.do("exec", *argv, stdin=stdin, may_fail=may_fail)
+        return self.do("exec", *argv, stdin=stdin, may_fail=may_fail).stdout
 
-    def do(self, verb: str, *words: str, stdin: str = "", may_fail: bool = False) -> str:
-        """Do one of: up, exec, reboot, crash, freeze, thaw, down."""
+    def do(
+        self, verb: str, *words: str, stdin: str = "", may_fail: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Do one of: up, exec, as, reboot, crash, freeze, thaw, down."""
         where = ["nsenter", "-t", str(self.keeper.pid), "-m"] if self.keeper else []
         words = (verb, self.name, *words)
         return call("systemd-box.sh", *words, before=where, stdin=stdin, may_fail=may_fail)

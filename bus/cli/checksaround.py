@@ -6,8 +6,9 @@ import os
 import shutil
 import ssl
 import subprocess
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bus.cli.checks import BAD, OK, WARN, Check
 from bus.errors import ConfigError
@@ -18,24 +19,58 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400
 SOON_DAYS = 14
-WITHIN_S = 5.0
+WITHIN_S, AGAIN_S = 5.0, 0.1
+NOT_READY = 503
 UNITS = ("wakebus.service", "wakebus-backup.timer", "wakebus-backup.service")
 
 
-def check_answer(config: Config) -> Check:
-    """Ask the bus whether it serves; its keeper's trouble is in its answer."""
-    from bus.client import BusClient, ClientError  # noqa: PLC0415 - loads requests
+def look_at_running(config: Config) -> list[Check]:
+    """Ask the bus whether it serves, and what only it knows; its trouble is in its answer."""
+    from bus.client import ClientError  # noqa: PLC0415 - loads requests
 
     url = os.environ.get("BUS_URL") or config.url
     try:
-        with BusClient(url, "", timeout_s=WITHIN_S) as bus:
-            bus.is_ready()
+        ready = ask_ready(url)
     except ClientError as error:
         where = "Another address: BUS_URL; its log: journalctl -u wakebus"
         full = "A full or failing disk: docs/howto/a-full-disk.md"
-        mend = where if error.unreachable else full
-        return Check("answers", BAD, f"{url}: {error.detail}", mend)
-    return Check("answers", OK, f"{url} is ready")
+        is_storage = error.code == "storage_failed"
+        return [Check("answers", BAD, f"{url}: {error.detail}", full if is_storage else where)]
+    return [Check("answers", OK, f"{url} is ready"), *judge_ready(ready)]
+
+
+def ask_ready(url: str) -> dict[str, Any]:
+    """Ask for `/readyz`, again for a while where a bus answers and is not ready: it may be new.
+
+    Raises:
+        ClientError: it does not answer, or is not ready all that time.
+    """
+    from bus.client import BusClient, ClientError  # noqa: PLC0415 - loads requests
+
+    end_s = time.monotonic() + WITHIN_S
+    with BusClient(url, "", timeout_s=WITHIN_S) as bus:
+        while True:
+            try:
+                return bus.ready()
+            except ClientError as error:
+                if error.status != NOT_READY or time.monotonic() > end_s:
+                    raise
+            time.sleep(AGAIN_S)
+
+
+def judge_ready(ready: dict[str, Any]) -> list[Check]:
+    """Judge what a ready bus says of its clock, and of rows that it could not process."""
+    off_s, aside = float(ready.get("clock_off_s", 0)), int(ready.get("set_aside", 0))
+    clock, rows = Check("bus time", OK, "goes with this machine's clock"), "rows set aside"
+    if off_s:
+        side = "ahead of" if off_s > 0 else "behind"
+        found = f"this machine's clock stands {abs(off_s):g} s {side} the bus's time"
+        mend = "If the clock is right, restart the bus; else set it: timedatectl set-ntp true"
+        clock = Check("bus time", WARN, found, mend)
+    if not aside:
+        return [clock, Check(rows, OK, "none")]
+    mend = "Which and why: journalctl -u wakebus | grep row_set_aside"
+    return [clock, Check(rows, WARN, f"{aside} could not be processed; tried again", mend)]
 
 
 def check_certificate(config: Config, now_s: float) -> Check:

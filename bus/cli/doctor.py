@@ -76,7 +76,7 @@ def examine(config: Config, backups: Path | None, progress: Progress) -> list[Ch
         except BusError as error:
             mend = "Stop the bus and go back to the last good backup: bus restore FILE"
             found = [checks.Check("database", checks.BAD, error.detail, mend)]
-    found += [checksaround.check_answer(config)] if holder else []
+    found += checksaround.look_at_running(config) if holder else []
     found += [checksaround.check_certificate(config, now_ms / 1000)] if config.tls_cert else []
     return found + checksaround.check_units()
 

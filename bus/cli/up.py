@@ -115,7 +115,7 @@ def answers(admin: Caller) -> bool:
     from bus.client import ClientError  # noqa: PLC0415 - loads requests
 
     try:
-        return admin.bus.is_ready()
+        return bool(admin.bus.ready())
     except ClientError:
         return False
 

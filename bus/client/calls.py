@@ -215,9 +215,9 @@ class BusClient:
     def whoami(self) -> Json:
         return self._get("/api/whoami")
 
-    def is_ready(self) -> bool:
-        """Say whether the bus takes work; `ClientError` when it does not, or is not there."""
-        return self._http.call("GET", "/readyz").ok
+    def ready(self) -> Json:
+        """Say how a bus stands that takes work; `ClientError` when it does not, or is away."""
+        return json_object(self._http.call("GET", "/readyz"))
 
     def is_alive(self) -> bool:
         """Say whether what answers is a bus; `ClientError` when nothing does."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import sqlite3
 import subprocess
+import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from commandline import CommandLine
@@ -56,6 +59,37 @@ def stopped(bus, as_admin):
     with closing(sqlite3.connect(bus.data_dir / "bus.db", isolation_level=None)) as conn:
         conn.execute("UPDATE nodes SET seen_ms = ?", (now_ms(),))
         yield bus, conn
+
+
+READY = {"status": "ready", "epoch": "e", "clock_off_s": -7200.5, "set_aside": 2}
+FAILS = {"code": "storage_failed", "detail": "the disk fails", "status": 503, "retryable": True}
+
+
+@pytest.fixture
+def scripted():
+    """Answer `/readyz` by a script of statuses, the last for ever; gives the address."""
+    with ExitStack() as stack:
+
+        def serve(statuses):
+            class Answers(http.server.BaseHTTPRequestHandler):
+                def do_GET(self):
+                    status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+                    body = json.dumps(READY if status == 200 else FAILS).encode()
+                    kind = "json" if status == 200 else "problem+json"
+                    self.send_response(status)
+                    self.send_header("Content-Type", f"application/{kind}")
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+                def log_message(self, *_): ...
+
+            server = stack.enter_context(http.server.HTTPServer(("127.0.0.1", 0), Answers))
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield serve
 
 
 def now_ms() -> int:
@@ -147,6 +181,26 @@ def test_an_old_backup_and_a_folder_elsewhere_are_looked_at(bus, as_admin, tmp_p
     long_ago_s = time.time() - 3 * 86_400
     subprocess.run(["touch", "-d", f"@{long_ago_s}", made], check=True)
     assert "3 days old" in examine(as_admin, "--backups", str(folder))["backups"]["found"]
+
+
+def test_a_bus_that_still_starts_is_waited_for(bus, as_admin, scripted):
+    line = CommandLine(as_admin.environment | {"BUS_URL": scripted([503, 503, 200])})
+    assert examine(line)["answers"]["state"] == "ok"
+
+
+def test_trouble_with_the_disk_is_told_as_the_bus_says_it(bus, as_admin, scripted):
+    line = CommandLine(as_admin.environment | {"BUS_URL": scripted([503])})
+    answer = examine(line, code=1)["answers"]
+    assert "the disk fails" in answer["found"]
+    assert "a-full-disk" in answer["mend"]
+
+
+def test_a_clock_that_went_away_and_rows_set_aside_are_told(bus, as_admin, scripted):
+    line = CommandLine(as_admin.environment | {"BUS_URL": scripted([200])})
+    found = examine(line)
+    assert "7200.5 s behind" in found["bus time"]["found"]
+    assert "2 could not be processed" in found["rows set aside"]["found"]
+    assert ill(found) == {"backups": "warn", "bus time": "warn", "rows set aside": "warn"}
 
 
 @pytest.mark.parametrize(("days", "state"), [(2, "warn"), (90, "ok"), (-1, "bad")])

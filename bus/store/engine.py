@@ -57,6 +57,9 @@ def prepare(engine: sa.Engine, *, begin: str, synchronous: str, query_only: bool
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA trusted_schema=OFF")
+        # What a savepoint would put back is kept in memory: above 64 kB, which one send makes, it
+        # would be written to a temporary file.
+        connection.execute("PRAGMA temp_store=MEMORY")
         # What a long read (a backup) has made grow shrinks again once it is written back.
         connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
         if query_only:

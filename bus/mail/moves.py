@@ -130,6 +130,8 @@ def tell_sender(tx: Transaction, row: Row | Copy) -> None:
 
 def append_message(tx: Transaction, row: Row | Copy) -> int:
     """Give a delivery its place in the log: from now on its recipient can read it."""
+    if row.recipient_id in tx.allowances:
+        tx.allowances[row.recipient_id] -= 1
     data = {
         "to_agent": row.to_name,
         "id": row.message_id,

@@ -54,7 +54,6 @@ class Request:
     principal: Principal
     resolved: dict[str, Recipients] = field(default_factory=dict)
     leased: Sequence[Row] | None = None
-    room: dict[int, int] = field(default_factory=dict)
     queued: dict[int, None] = field(default_factory=dict)
     """Whom a wake must be asked for, in their order."""
 
@@ -75,18 +74,12 @@ class Request:
         return self.leased
 
     def check_room(self, recipient: Participant) -> None:
-        """Refuse what would not fit into an inbox."""
-        there = self.room.get(recipient.id)
-        if there is None:
-            there = queries.count_readable(self.tx.conn, recipient.id)
-        check_room(self.tx, recipient, there)
-        self.room[recipient.id] = there
-
-    def note(self, recipient: Participant, state: str) -> None:
-        """Keep that a recipient has one more."""
-        if state == "queued":
-            self.room[recipient.id] = self.room.get(recipient.id, 0) + 1
-            self.queued[recipient.id] = None
+        """Refuse what would not fit into an inbox; counted only where it may be full by now."""
+        tx = self.tx
+        if tx.allowances.get(recipient.id, 0) < 1:
+            there = queries.count_readable(tx.conn, recipient.id)
+            check_room(tx, recipient, there)
+            tx.allowances[recipient.id] = tx.config.max_inbox - there
 
     def ask_for_wakes(self) -> None:
         """Have those who got mail be woken, once each."""
@@ -172,7 +165,8 @@ def send_one(request: Request, draft: Draft) -> dict[str, Any]:
     for recipient in recipients:
         held = hold_of(tx, context, (principal.participant_id or 0, recipient.id))
         delivered = deliver(tx, sent, recipient, held)
-        request.note(recipient, delivered["state"])
+        if delivered["state"] == "queued":
+            request.queued[recipient.id] = None
         deliveries.append(delivered)
     if any(one["state"] == "held" for one in deliveries):
         check_share(tx, principal)

@@ -75,6 +75,11 @@ class Transaction:
     ids: Ids
     config: Config
     hooks: Hooks
+    allowances: dict[int, int] = field(default_factory=dict)
+    """How much more a participant surely may get before what it has must be counted again.
+
+    It lasts over transactions, and is never too much: forgotten where anything is undone.
+    """
     topics: set[str] = field(default_factory=set)
     facts: list[Fact] = field(default_factory=list)
 
@@ -107,6 +112,7 @@ class Transaction:
             self.conn.exec_driver_sql("ROLLBACK TO apart")
             self.conn.exec_driver_sql("RELEASE apart")
             self.topics, self.facts = topics, facts
+            self.allowances.clear()
             raise
         self.conn.exec_driver_sql("RELEASE apart")
 

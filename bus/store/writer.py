@@ -73,6 +73,7 @@ class Tools:
     ids: Ids
     config: Config
     hooks: Hooks
+    allowances: dict[int, int] = field(default_factory=dict)
 
 
 class Writer:
@@ -209,6 +210,7 @@ class Writer:
             self._fill(conn, group)
             self._wait_for(conn.commit)
         except Exception:
+            self._tools.allowances.clear()
             with suppress(SQLAlchemyError):
                 self._wait_for(conn.rollback)
             self._let_go()
@@ -242,12 +244,14 @@ class Writer:
 
     def _attempt(self, conn: sa.Connection, job: Job[Any]) -> None:
         tools, run = self._tools, connection_of(conn).execute
-        tx = Transaction(conn, tools.clock.now_ms(), tools.ids, tools.config, tools.hooks)
+        given = (tools.ids, tools.config, tools.hooks, tools.allowances)
+        tx = Transaction(conn, tools.clock.now_ms(), *given)
         run("SAVEPOINT job")
         try:
             job.value = job.run(tx)
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
             job.error = storage_error(error)
+            tools.allowances.clear()
             # Where SQLite has already rolled the whole transaction back (a full disk), this
             # raises and fails the group, which is then the truth; each for the first reason.
             try:

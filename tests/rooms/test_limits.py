@@ -75,6 +75,30 @@ def test_what_is_held_fills_its_senders_share_and_not_the_readers_inbox(house):
     assert house.send("bob", "alice", deliver_ms=later)["deliveries"][0]["state"] == "held"
 
 
+def test_scheduled_mail_that_has_come_takes_its_room(house):
+    house.send("alice", "bob", deliver_ms=house.clock.now_ms() + 60_000)
+    fill(house, leaving=1)
+    house.pass_time(60)
+    with pytest.raises(InboxFullError):
+        house.send("alice", "bob")
+
+
+def test_room_that_was_made_and_taken_back_is_not_there(house):
+    fill(house)
+    bob, alice = house.principal("bob"), house.principal("alice")
+    handles = [item.handle for item in open_mail(house, "bob")]
+
+    def make_room_and_fail(tx):
+        mail.ack(tx, bob, handles)
+        mail.send(tx, alice, [Draft(to=("bob",), body="x")], batch=False, key=None)
+        raise StorageBusyError
+
+    with pytest.raises(StorageBusyError):
+        house.store.write(make_room_and_fail)
+    with pytest.raises(InboxFullError):
+        house.send("alice", "bob")
+
+
 def test_an_ack_makes_room(house):
     fill(house)
     house.ack("bob", open_mail(house, "bob")[0].handle)

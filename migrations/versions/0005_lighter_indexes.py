@@ -1,4 +1,4 @@
-"""Indexes hold only the rows that are looked for by them: each send wrote to five it had no use of."""
+"""Indexes hold only the rows that are looked for by them: each send wrote to all of them."""
 
 from __future__ import annotations
 

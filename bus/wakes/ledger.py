@@ -26,6 +26,8 @@ MAX_REASON = 300
 UNSTARTED = ("paused", "asked", "received")
 UNTAKEN = ("paused", "asked")
 """Nobody has it yet, so a read or an ack cannot be its doing: with nothing left it is closed."""
+LONGEST_ASK_MS = 3_600_000
+"""However long a node was away, its open wakes are on its stream again after an hour at most."""
 
 
 def ensure_wake(tx: Transaction, participant_id: int) -> None:
@@ -82,8 +84,9 @@ def explain(tx: Transaction, wake: Row) -> None:
 def ask(tx: Transaction, wake: Row) -> None:
     """Put a wake on its node's stream; it is looked at again if nobody takes it."""
     since = wake.asked_ms if wake.state == "asked" else tx.now_ms
-    # Asked again after 30 s, a minute, two, four …: an offline node's log must not fill up.
-    due = tx.now_ms + max(tx.config.wake_ask_s * 1000, tx.now_ms - since)
+    # Asked again after 30 s, a minute, two … up to an hour: an offline node's log must not fill up.
+    pause = max(tx.config.wake_ask_s * 1000, min(tx.now_ms - since, LONGEST_ASK_MS))
+    due = tx.now_ms + pause
     queries.update(tx.conn, wake.id, {"state": "asked", "asked_ms": since, "due_ms": due})
     now = find(tx, wake.id)
     if wake.state == "paused" and wake.attempt > 1:

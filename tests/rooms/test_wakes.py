@@ -282,3 +282,14 @@ def test_what_a_node_says_is_one_line_on_the_ladder(house):
     reason = house.trace("alice", house.log("message")[-1].data["id"])["reason"]
     assert "Traceback wakebus: all is well" in reason.replace("[2J ", "")
     assert reason.isprintable()
+
+
+def test_a_node_that_was_away_for_a_day_is_asked_again_within_the_hour(house):
+    house.send("alice", "bob")
+    for _ in range(24):
+        house.pass_time(3600)
+    asked = len(house.log("wake"))
+    for _ in range(7):
+        house.pass_time(600)
+    assert len(house.log("wake")) > asked
+    assert asked < 40, "an offline node's log fills up"

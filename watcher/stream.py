@@ -83,8 +83,7 @@ class Stream:
         self._timing = timing or Timing()
         self._backoff = Backoff(clock.fraction)
         self._retry_s = 0.0
-        self._farewell = ""
-        self._refused_id = ""
+        self._farewell = self._papers = self._refused_id = ""
         self._stop = threading.Event()
         self._socket: socket.socket | None = None
         self._is_asked = self._is_heard = False
@@ -159,8 +158,9 @@ class Stream:
             connection.close()
 
     def _headers(self) -> dict[str, str]:
+        self._papers = authorize(self._read_token)
         headers = {
-            "Authorization": authorize(self._read_token),
+            "Authorization": self._papers,
             "Accept": "text/event-stream",
             "Cache-Control": "no-store",
         }
@@ -217,9 +217,18 @@ class Stream:
         if self._farewell == "lifetime":
             self._backoff.reset()  # an orderly end of one connection: nobody else comes back now
             return self._clock.fraction()
+        if self._farewell == "revoked" and self._has_new_papers():
+            self._backoff.reset()  # renewed while this stream stood: the new token is good at once
+            return self._clock.fraction()
         if trouble.is_about_the_token or self._farewell == "replaced":
             return self._timing.refused_s
         return self._backoff.next_s(max(self._retry_s, trouble.retry_after_s or 0.0))
+
+    def _has_new_papers(self) -> bool:
+        try:
+            return authorize(self._read_token) != self._papers
+        except BusError:
+            return False
 
     def _explain(self, trouble: BusError, wait_s: float) -> None:
         if self._farewell:

@@ -202,6 +202,41 @@ def test_it_reads_a_rotated_token_at_the_next_try(play, clock, waits):
     assert "Bearer new" in server.heads[1]
 
 
+REVOKED = [HEAD, b'retry: 3000\n:\nevent: bye\ndata: {"reason":"revoked"}\n\n']
+
+
+@pytest.mark.parametrize(
+    ("later", "least_s", "most_s"), [("new", 0, 1), ("old", 3, 60)], ids=["renewed", "revoked"]
+)
+def test_a_machine_whose_token_was_renewed_is_not_away_for_longer_than_a_second(
+    play, clock, waits, later, least_s, most_s
+):
+    server = play(REVOKED, GOOD)
+    tokens = iter(["old", later, later])
+    stream = Stream(address.parse(server.url), lambda: next(tokens), "i_1", clock)
+    for step in stream.steps():
+        if isinstance(step, Event) and step.data == "x":
+            break
+    stream.stop()
+    assert least_s <= waits.first_s <= most_s
+
+
+def test_a_token_file_that_is_gone_does_not_end_the_watcher(play, clock, waits):
+    server = play(REVOKED, GOOD)
+    contents = iter(["old", OSError("gone"), "new"])
+
+    def read():
+        found = next(contents)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    stream = Stream(address.parse(server.url), read, "i_1", clock)
+    assert any(isinstance(step, Event) and step.data == "x" for step in stream.steps())
+    stream.stop()
+    assert waits.first_s >= 3
+
+
 def test_it_drops_a_position_that_the_bus_does_not_take(play, connect):
     server = play([answer(400, b'{"code":"invalid_request"}')], GOOD)
     stream = connect(server)

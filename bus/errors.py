@@ -288,6 +288,10 @@ class SchemaError(BusError):
     title = "Schema out of date"
 
 
+class NoDatabaseError(SchemaError):
+    """There is no database in the data folder."""
+
+
 class LockedError(BusError):
     """Another bus process has this database."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import installed
 from bus.cli.failing import SETTINGS, Failure, from_client, marked, told
 from bus.cli.output import say, say_json
 from bus.config import Config
@@ -123,7 +124,8 @@ def read_token(path: Path) -> str:
     try:
         text = path.expanduser().read_text(encoding="utf-8").strip().removeprefix(HEADER)
     except FileNotFoundError as error:
-        mend = "Name a file with BUS_TOKEN_FILE or --token-file; on the bus machine: bus init"
+        where = installed.where_else() or "A new bus: bus init"
+        mend = f"Name a file with BUS_TOKEN_FILE or --token-file. {where}"
         raise Failure(f"there is no token at {path}", SETTINGS, mend=mend) from error
     except UnicodeDecodeError as error:
         raise Failure(f"{path} is not a token", SETTINGS) from error

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bus.cli import installed
 from bus.cli.calling import ADMIN_FILE, PERSON_FILE, read_token
 from bus.cli.failing import Failure
 from bus.errors import StorageFailedError
@@ -144,7 +145,8 @@ def check_owner(look: Looked) -> Check:
 
 def check_lock(look: Looked) -> Check:
     found = f"process {look.holder} has the database" if look.holder else "the bus is stopped"
-    return Check("bus", OK if look.holder else WARN, found, "" if look.holder else "bus serve")
+    mend = "" if look.holder else installed.how_to_start(look.config.data_dir)
+    return Check("bus", OK if look.holder else WARN, found, mend)
 
 
 def check_clock(look: Looked) -> Check:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bus.cli import installed
 from bus.cli.calling import json_option, read_config
 from bus.cli.failing import REFUSED, Failure, told
 from bus.cli.output import cells_wide, harmless, pad, paint, say, say_json
@@ -61,7 +62,7 @@ def examine(config: Config, backups: Path | None, progress: Progress) -> list[Ch
     from bus.store.beside import open_beside  # noqa: PLC0415 - likewise
 
     if not config.db_path.exists():
-        mend = "Another folder: BUS_DATA_DIR. A new bus: bus init"
+        mend = installed.where_else() or "Another folder: BUS_DATA_DIR. A new bus: bus init"
         raise Failure(f"there is no database at {config.db_path}", REFUSED, mend=mend)
     if not os.access(config.db_path, os.R_OK):
         mend = "Run it as the bus's user, or as root."

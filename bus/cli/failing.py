@@ -10,9 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import installed
 from bus.cli.output import complain, harmless, say_json, with_local_times
 from bus.cli.wording import for_a_person
-from bus.errors import BusError, ConfigError
+from bus.errors import BusError, ConfigError, NoDatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,20 +30,20 @@ EXIT_CODES = {
     BUSY: "the bus is busy; try again",
 }
 MENDS = {
-    "unreachable": "Is it running (make up, or bus serve)? Another address, or https:// where it "
-    "speaks TLS: BUS_URL or --url.",
+    "unreachable": "Is it running (systemctl status wakebus; else make up, or bus serve)? Another "
+    "address, or https:// where it speaks TLS: BUS_URL or --url.",
     "certificate": "Name your authority: REQUESTS_CA_BUNDLE=FILE",
     "other_name": "Call it by a name that its certificate has: BUS_URL or --url.",
     "not_tls": "An address with http:// may be meant: BUS_URL or --url.",
     "not_a_bus": "Something else answers there. Another address: BUS_URL or --url.",
-    "unauthorized": "This token is unknown or revoked. Another one: BUS_TOKEN_FILE or "
-    "--token-file; an administrator makes it with: bus token new",
+    "unauthorized": "Another token: BUS_TOKEN_FILE or --token-file; the administration makes one "
+    "with: bus token new",
     "forbidden": "Another token: BUS_TOKEN_FILE or --token-file. Administration takes the "
     "admin.token that `bus init` wrote; mail takes an agent's or a person's.",
     "unknown_recipient": "Whom you can reach: bus agent list",
     "unknown_handle": "Your handles: bus inbox",
     "fenced": "The item was leased again since; its new handle: bus inbox",
-    "locked": "Stop the bus that uses this data folder, or choose another with BUS_DATA_DIR.",
+    "locked": "To stop it: systemctl stop wakebus, or Ctrl-C where it was started.",
     "config": "All settings: docs/reference/settings.md",
 }
 
@@ -97,6 +98,8 @@ def from_bus(error: BusError) -> Failure:
     """Turn a failure of a command that works on this machine's files into what a person reads."""
     code = SETTINGS if isinstance(error, ConfigError) else REFUSED
     sentence, mend = for_a_person(error.detail), MENDS.get(error.code, "")
+    if isinstance(error, NoDatabaseError):
+        mend = installed.where_else()
     return Failure(sentence, code, mend=mend, more={"code": error.code})
 
 

@@ -5,11 +5,13 @@ It works on this machine's files with the service stopped; it calls no bus.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from bus.cli import installed
 from bus.cli.calling import ADMIN_FILE, json_option, read_config, secret_draft
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
@@ -103,8 +105,10 @@ def command(*, replace_admin_token: bool, as_json: bool) -> None:
         say(f"The administration's token {word}: {made.token_file}")
     if made.ended_tokens:
         say(f"{made.ended_tokens} earlier ones ended; for others: bus token new admin")
+    if os.environ.get("STATE_DIRECTORY"):
+        return  # the service's own first step: systemd takes the next
     say("Next:")
-    say("  bus serve                            # and, in another terminal:")
+    say(f"  {installed.how_to_start(made.data_dir):36} # and, in another terminal:")
     say("  bus node add NAME --agents a,b       # a machine and its agents")
     say("  bus agent add YOU --kind person      # a person, and the person's token:")
     say(f"  bus token new person YOU --file {made.data_dir / 'you.token'}")

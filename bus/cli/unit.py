@@ -10,15 +10,18 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from bus.cli import unitfiles
 from bus.cli.calling import ADMIN_FILE
 from bus.cli.failing import REFUSED, SETTINGS, Failure, told
+from bus.cli.installed import DATA_DIR, SERVICE, UNIT_DIR
 from bus.cli.next_steps import DEFAULT_URL, invoked
 from bus.cli.output import complain, harmless, say
-from bus.cli.unitfiles import DATA_DIR, SERVICE, SETTINGS_FILE, TIMER, UNIT_DIR, UNITS
+from bus.cli.unitfiles import SETTINGS_FILE, TIMER, UNITS
+from bus.config import is_loopback
 from bus.serving.tls import warnings_of
 
 if TYPE_CHECKING:
@@ -187,7 +190,7 @@ the bus serves at {config.url}
 Next, as root:
   export BUS_DATA_DIR={DATA_DIR}{calls}
   {bus} node add shed --agents carl,dora     # a machine and its agents; says what to run there""")
-    if config.host in {"127.0.0.1", "::1", "localhost"}:
+    if is_loopback(urlsplit(config.url).hostname or ""):
         say(f"""\
 Only this machine reaches it. For others, with this machine's name or address:
   {bus} unit install --set BUS_HOST=0.0.0.0 --set BUS_PUBLIC_URL=http://NAME:{config.port}""")

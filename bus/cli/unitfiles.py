@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.cli.failing import SETTINGS, Failure
+from bus.cli.installed import DATA_DIR, SERVICE
 from bus.config import Config, is_secret_key
 from bus.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SERVICE, BACKUP, TIMER = "wakebus.service", "wakebus-backup.service", "wakebus-backup.timer"
+BACKUP, TIMER = "wakebus-backup.service", "wakebus-backup.timer"
 UNITS = (SERVICE, BACKUP, TIMER)
-UNIT_DIR = Path("/etc/systemd/system")
 SETTINGS_DIR = Path("/etc/wakebus")
 SETTINGS_FILE = SETTINGS_DIR / "bus.env"
-DATA_DIR = Path("/var/lib/wakebus")
 PRIVATE_DIR = Path("/var/lib/private/wakebus")
 """Where the data really is: systemd gives the other name to the service and to root."""
 SHIPPED_PROGRAM = "/opt/wakebus/bin/bus"

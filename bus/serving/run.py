@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from bus.errors import BusError, SchemaError
+from bus.errors import BusError, NoDatabaseError
 from bus.serving.notify import Notify
 from bus.serving.openfiles import allow_connections
 from bus.serving.port import check_port, check_port_number
@@ -128,7 +128,7 @@ def check(config: Config) -> None:
     check_tls(config)
     at = read_version(config.db_path)
     if at is None:
-        raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
+        raise NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")
     check_version(at)
     allow_connections(config.max_connections)
     take_lock(config.db_path)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bus.errors import ConflictError, InvalidRequestError, SchemaError
+from bus.errors import ConflictError, InvalidRequestError, NoDatabaseError
 from bus.store.beside import FORMER, open_beside, read_meta
 from bus.store.copying import Copied, copy_checked, own_like, silent
 
@@ -52,7 +52,7 @@ def back_up(
             backup is being written there.
     """
     if not config.db_path.exists():
-        raise SchemaError(f"there is no database at {config.db_path}; make it: bus init")
+        raise NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")
     with open_beside(config.db_path) as looked:
         meta = read_meta(looked)
     epochs = {meta.get("epoch", ""), *meta.get(FORMER, "").split()}

@@ -56,7 +56,7 @@ def test_a_revoked_token_is_code_4(as_admin, act_as):
     assert as_admin("token", "revoke", mine).code == 0
     got = one("inbox")
     assert got.code == 4
-    assert "unknown or revoked" in got.err
+    assert "unknown or was revoked" in got.err
 
 
 def test_a_refusal_is_code_1_with_the_way_out(act_as):

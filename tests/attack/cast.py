@@ -26,6 +26,7 @@ class OpenBus(Bus):
     @property
     def environment(self) -> dict[str, str]:
         limits = {"BUS_RATE_PER_S": "100000", "BUS_RATE_BURST": "100000"}
+        limits |= {"BUS_GUARD_BURST": "100000"}
         more = {"BUS_SHARED_SECRET": SECRET, "BUS_HEARTBEAT_S": str(HEARTBEAT_S)}
         return super().environment | limits | more
 

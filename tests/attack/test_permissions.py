@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.request
 from pathlib import Path
@@ -89,6 +90,45 @@ def enrolment(world: World, _owner: str, case: str) -> Asked:
     return "/api/enrol", {"code": code, "nonce": "n" * 32, "url": world.bus.url}, "server_time"
 
 
+def to_whom(case: str) -> str:
+    return "dan" if "a third one" in case else "ben"
+
+
+def cancel(world: World, owner: str, case: str) -> Asked:
+    return f"/api/messages/{world.send(owner, to_whom(case))}/cancel", {}, "cancelled"
+
+
+def make_dead(world: World, owner: str, case: str) -> str:
+    item = world.give(owner, to_whom(case))
+    dead = {"handle": item["handle"], "mode": "fatal", "reason": "x"}
+    assert world.call(to_whom(case), "POST", "/api/release", dead)[0] == 200
+    return item["id"]
+
+
+def redrive(world: World, owner: str, case: str) -> Asked:
+    return f"/api/messages/{make_dead(world, owner, case)}/redrive", {}, "queued"
+
+
+def renewal(world: World, _owner: str, case: str) -> Asked:
+    made = hashlib.sha256(world.fresh("token").encode()).hexdigest()
+    if "the node's own" in case:
+        return "/api/nodes/self/tokens", {"node": made}, "taken"
+    name = world.fresh("agent")
+    world.add({"name": name, "node": "here", "compartments": ["work"]})
+    old = world.admin("POST", "/api/tokens", {"kind": "agent", "subject": name})["id"]
+    if "by nobody" not in case:
+        world.admin("POST", "/api/tokens/rotate", {"kind": "agent", "subject": name})
+    if "revoked" in case:
+        world.admin("DELETE", f"/api/tokens/{old}")
+    return "/api/nodes/self/tokens", {"agents": {name: made}}, name
+
+
+def token_holder(world: World) -> str:
+    name = new_agent(world)
+    world.token("agent", name)
+    return name
+
+
 def new_token(world: World) -> str:
     made = world.admin("POST", "/api/tokens", {"kind": "agent", "subject": "dan"})
     return f"/api/tokens/{made['id']}"
@@ -104,6 +144,12 @@ ASKS = {
     "GET /api/messages/<message_id>": lambda world, owner, _: (
         f"/api/messages/{world.send(owner, 'ben')}", None, "ladder"),
     "GET /api/messages": history,
+    "POST /api/messages/<message_id>/cancel": cancel,
+    "POST /api/messages/<message_id>/redrive": redrive,
+    "GET /api/deliveries": lambda world, owner, case: (
+        "/api/deliveries", None, make_dead(world, owner, case)),
+    "POST /api/deliveries/redrive": lambda world, owner, case: (
+        "/api/deliveries/redrive", {}, make_dead(world, owner, case)),
     "POST /api/threads/<thread>/release": lambda world, owner, _: (
         f"/api/threads/{thread_of(world, world.send(owner, 'ben'))}/release", None, "released"),
     "GET /api/stream": stream,
@@ -135,9 +181,13 @@ ASKS = {
         f"/api/nodes/{new_node(world)['name']}", None, "removed"),
     "POST /api/nodes/self": lambda *_: (
         "/api/nodes/self", {"version": "1", "methods": {"ann": {"method": "hook"}}}, "node"),
+    "GET /api/nodes/self/roster": lambda *_: ("/api/nodes/self/roster", None, '"ann"'),
+    "POST /api/nodes/self/tokens": renewal,
     "POST /api/enrol": enrolment,
     "GET /api/tokens": lambda *_: ("/api/tokens", None, '"ann"'),
     "POST /api/tokens": lambda *_: ("/api/tokens", {"kind": "agent", "subject": "dan"}, "token"),
+    "POST /api/tokens/rotate": lambda world, *_: (
+        "/api/tokens/rotate", {"kind": "agent", "subject": token_holder(world)}, "token"),
     "DELETE /api/tokens/<token_id>": lambda world, *_: (new_token(world), None, "revoked"),
     "GET /api/compartments": lambda *_: ("/api/compartments", None, '"ann"'),
     "GET /metrics": lambda *_: ("/metrics", None, "wakebus_requests"),

@@ -97,7 +97,7 @@ def exit_code_of(error: ClientError) -> int:
 def from_bus(error: BusError) -> Failure:
     """Turn a failure of a command that works on this machine's files into what a person reads."""
     code = SETTINGS if isinstance(error, ConfigError) else REFUSED
-    sentence, mend = for_a_person(error.detail), MENDS.get(error.code, "")
+    sentence, mend = for_a_person(" ".join(error.detail.split())), MENDS.get(error.code, "")
     if isinstance(error, NoDatabaseError):
         mend = installed.where_else()
     return Failure(sentence, code, mend=mend, more={"code": error.code})
@@ -116,7 +116,8 @@ def told(*, as_json: bool = False) -> Iterator[None]:
     except OSError as error:
         if not error.strerror or isinstance(error, BrokenPipeError):
             raise
-        name = f"{error.filename}: " if error.filename else ""
+        # Whoever named the file, its name begins no line of its own.
+        name = f"{harmless(error.filename)}: " if error.filename else ""
         what = Failure(f"{name}{error.strerror.lower()}", SETTINGS)
         raise marked(what, as_json=as_json) from error
 

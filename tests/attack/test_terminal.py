@@ -32,6 +32,14 @@ SHOWN = {
     "bus ack": ("ben", ["HANDLE", EVIL]),
     "bus release": ("pia", [EVIL]),
     "bus trace": ("ann", ["MESSAGE"]),
+    "bus cancel": ("ann", ["MINE", "--reason", EVIL]),
+    "bus cancel --late": ("ann", ["MESSAGE", "--reason", EVIL]),
+    "bus cancel --unknown": ("ann", [EVIL, "--to", EVIL]),
+    "bus dead": ("ann", []),
+    "bus dead --agent": ("ann", ["--agent", EVIL]),
+    "bus redrive": ("ann", ["MESSAGE"]),
+    "bus redrive --unknown": ("ann", [EVIL]),
+    "bus redrive --all": ("pia", ["--all", "--agent", "ben"]),
     "bus tail": ("admin", ["--from", "earliest"]),
     "bus wakes": ("admin", ["--all"]),
     "bus agent list": ("admin", []),
@@ -55,10 +63,18 @@ SHOWN = {
     "bus token list": ("admin", []),
     "bus token new": ("admin", ["agent", EVIL]),
     "bus token revoke": ("admin", [EVIL]),
+    "bus token rotate": ("admin", ["agent", EVIL]),
+    "bus backup": ("admin", [EVIL]),
+    "bus restore": ("admin", [EVIL]),
+    "bus doctor": ("admin", ["--backups", EVIL]),
+    "bus completion": ("admin", [EVIL]),
 }
 """Each command that shows what others wrote: as whom, and with which words."""
-OF_ITS_OWN = {"bus up", "bus init", "bus serve", "bus migrate", "bus config"}
+OF_ITS_OWN = {"bus up", "bus init", "bus serve", "bus migrate", "bus config"} | {
+    "bus unit install", "bus unit show", "bus unit uninstall"}  # fmt: skip
 """They show this machine's settings and files alone."""
+BAR = re.compile(r"\x1b\[\?25[lh]")
+"""A bar of progress hides the cursor while it moves; it holds words of this program alone."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +94,8 @@ def written(world):
     made = {"kind": "agent", "subject": "dan", "label": EVIL}
     world.admin("POST", "/api/tokens", made)
     held = world.give("ann", "ben", EVIL, type="TASK")
-    return {"HANDLE": held["handle"], "MESSAGE": item["id"]}
+    mine = world.send("ann", "ben", EVIL, type="TASK")
+    return {"HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
 
 
 def show(world, folder, who, words, until):
@@ -88,11 +105,12 @@ def show(world, folder, who, words, until):
     token.chmod(0o600)
     ours, theirs = pty.openpty()
     environment = clean_environment(
-        BUS_URL=world.bus.url, BUS_TOKEN_FILE=str(token), NO_COLOR="1", LC_ALL="C.UTF-8"
-    )
+        BUS_URL=world.bus.url, BUS_TOKEN_FILE=str(token), NO_COLOR="1", LC_ALL="C.UTF-8",
+        BUS_DATA_DIR=str(world.bus.data_dir),
+    )  # fmt: skip
     given = [word.replace("\0", "") for word in words]  # no command line can hold one
     running = subprocess.Popen(
-        [BUS, *given], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        [BUS, *given], env=environment, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder
     )
     os.close(theirs)
     got = b""
@@ -103,7 +121,7 @@ def show(world, folder, who, words, until):
                 running.terminate()
     running.wait(20)
     os.close(ours)
-    return got.decode()
+    return BAR.sub("", got.decode())
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -8,7 +8,7 @@ import click
 
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import local_time, say, table
-from bus.cli.words import MOMENT
+from bus.cli.words import LAST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ STATES = ("failed", "dead", "expired", "refused")
 
 @click.command("dead")
 @click.option("--agent", metavar="NAME", help="To this agent or person only.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="Ended since this time.")
+@click.option("--since", type=LAST, metavar="TIME", help="Ended since then; 21:00 is the last one.")
 @click.option("--state", type=click.Choice(STATES), default="failed", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--before", type=int, metavar="N", help="Go on where the last list ended.")

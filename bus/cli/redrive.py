@@ -10,7 +10,7 @@ import click
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.failing import REFUSED
 from bus.cli.output import complain, harmless, paint_state, say, say_json
-from bus.cli.words import DURATION_S, MOMENT
+from bus.cli.words import DURATION_S, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ SENT = {"queued", "held"}
 @click.argument("message_id", required=False, metavar="[ID]")
 @click.option("--all", "every", is_flag=True, help="All dead letters to --agent.")
 @click.option("--agent", metavar="NAME", help="With --all: to whom.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="With --all: ended since.")
+@click.option("--since", type=LAST, metavar="TIME", help="With --all: ended since then.")
 @click.option("--to", multiple=True, metavar="NAME", help="With ID: this copy only; repeatable.")
 @click.option("--ttl", type=DURATION_S, help="Wanted for so long from now, such as 2h.")
 @calls_bus()

@@ -30,31 +30,39 @@ class Duration(click.ParamType[float]):
 
 
 class Moment(click.ParamType[str]):
-    """`21:30`, `2026-11-20T21:30` on this machine's clock, or with an offset: RFC 3339 in UTC."""
+    """`21:30`, `2026-11-20T21:30` on this machine's clock, or with an offset: RFC 3339 in UTC.
+
+    A time of day alone is the next one, or with `is_past` the last one.
+    """
 
     name = "time"
 
+    def __init__(self, *, is_past: bool = False) -> None:
+        self.is_past = is_past
+
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         try:
-            at = read_moment(value, datetime.now().astimezone())
-        except ValueError:
+            at = read_moment(value, datetime.now().astimezone(), is_past=self.is_past)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time such as 21:30 or 2026-11-20T21:30", param, ctx)
         return to_text(round(at.timestamp() * 1000))
 
 
-def read_moment(text: str, now: datetime) -> datetime:
-    """Read a moment; a time of day alone is the next one.
+def read_moment(text: str, now: datetime, *, is_past: bool = False) -> datetime:
+    """Read a moment; a time of day alone is the next one, or the last one.
 
     Raises:
         ValueError: it is none.
+        OverflowError: no clock shows it.
     """
-    if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text):
-        of_day = datetime.strptime(text, "%H:%M" if text.count(":") == 1 else "%H:%M:%S")  # noqa: DTZ007 - its day and zone come next
-        at = datetime.combine(now.date(), of_day.time()).astimezone()
-        if at > now:
-            return at
-        return datetime.combine(now.date() + timedelta(days=1), of_day.time()).astimezone()
-    return datetime.fromisoformat(text).astimezone()
+    if not re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text):
+        return datetime.fromisoformat(text).astimezone()
+    of_day = datetime.strptime(text, "%H:%M" if text.count(":") == 1 else "%H:%M:%S")  # noqa: DTZ007 - its day and zone come next
+    today = datetime.combine(now.date(), of_day.time()).astimezone()
+    if (today <= now) == is_past:
+        return today
+    days = timedelta(days=-1 if is_past else 1)
+    return datetime.combine(now.date() + days, of_day.time()).astimezone()
 
 
 class Names(click.ParamType[list[str]]):
@@ -83,7 +91,7 @@ def read_body(given: str | None) -> str:
     return text
 
 
-DURATION_S, MOMENT, NAMES = Duration(), Moment(), Names()
+DURATION_S, MOMENT, LAST, NAMES = Duration(), Moment(), Moment(is_past=True), Names()
 
 
 def read_text(given: str | None, what: str) -> str:

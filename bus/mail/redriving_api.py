@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 calls = Calls("redriving")
 CORRECTORS = (*WRITERS, "admin")
+LARGEST = 2**63 - 1
+"""What a place in the database can be."""
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,7 +82,7 @@ class DeadQuery(msgspec.Struct, forbid_unknown_fields=True):
     state: Literal["failed", "dead", "expired", "refused"] = "failed"
     agent: str | None = None
     since: str | None = None
-    before: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    before: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
 
     def which(self) -> service.Which:

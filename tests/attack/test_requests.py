@@ -219,3 +219,12 @@ def test_nothing_that_anyone_sends_begins_a_line_of_the_log(world):
     log = (world.bus.data_dir / "bus.log").read_bytes()
     assert not [line for line in log.splitlines() if line.startswith(b"action=")]
     assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f-\xff]", log)
+
+
+@pytest.mark.parametrize("before", [0, -1, 2**63, 10**30])
+def test_a_number_that_no_database_holds_is_refused(world, before):
+    for method, query, body in (("GET", f"?before={before}", None), ("POST", "", before)):
+        path = "/api/deliveries" + (query or "/redrive")
+        given = None if body is None else {"before": body}
+        status, answer = world.call("ann", method, path, given)
+        assert (status, answer["code"]) == (400, "invalid_request")

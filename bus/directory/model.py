@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KINDS = ("named", "worker", "person")
-RESERVED = frozenset({"wakebus", "bus", "system", "me", "all", "open", "admin"})
+RESERVED = frozenset({"wakebus", "bus", "system", "me", "all", "open", "admin", "self"})
 
 
 @dataclass(frozen=True)

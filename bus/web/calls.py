@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from flask import Flask, Response, current_app, g, request
+from werkzeug.routing import BaseConverter, Map
 
 from bus.access import rotation
 from bus.access import service as access
@@ -94,17 +95,40 @@ class Calls:
 
     def register(self, app: Flask) -> None:
         """Put the calls on an application."""
+        app.url_map.converters["other"] = Other
         for call in self.calls:
             endpoint = f"{self.room} {call.name}"
             answer = functools.partial(run, call)
             # Flask would answer OPTIONS by itself, whoever asks.
             app.add_url_rule(
-                call.rule,
+                rule_beside(call, self.calls),
                 endpoint,
                 answer,
                 methods=[call.method],
                 provide_automatic_options=False,
             )
+
+
+class Other(BaseConverter):
+    """A part of a path that is none of some words."""
+
+    def __init__(self, of: Map, *words: str) -> None:
+        """Take the words that have routes of their own."""
+        super().__init__(of)
+        self.regex = rf"(?!(?:{'|'.join(words)})\Z)[^/]+"
+
+
+def rule_beside(call: Call, calls: list[Call]) -> str:
+    """Write a call's rule so that a name in it is never the word of a call beside it.
+
+    `/api/nodes/self` is not the node `self`, so it takes no other methods than its own.
+    """
+    head, _, last = call.rule.rpartition("/")
+    beside = (other.rule.rpartition("/") for other in calls)
+    words = sorted({word for path, _, word in beside if path == head and word[0] != "<"})
+    if not words or last[0] != "<":
+        return call.rule
+    return f"{head}/<other({', '.join(words)}):{last[1:]}"
 
 
 def run(call: Call, **parts: Any) -> View:
@@ -207,7 +231,8 @@ def note_answer(response: Response) -> Response:
     """Count every answer, make it safe for a browser, and log what changed something or failed."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    known = f"{request.method} {request.url_rule.rule}" if request.url_rule else "other"
+    rule = request.url_rule.endpoint.rpartition(" ")[2] if request.url_rule else ""
+    known = f"{request.method} {rule}" if rule else "other"
     runtime().metrics.count(known, response.status_code)
     principal = g.get("principal")
     failed = response.status_code >= 400

@@ -57,6 +57,9 @@ def read_body() -> bytes:
 
 def read_query(shape: type[Query]) -> Query:
     """Read the query as a shape, or say where it is wrong and what it may hold."""
+    twice = next((name for name, values in request.args.lists() if len(values) > 1), None)
+    if twice is not None:
+        raise InvalidRequestError(f"the query says {twice[:60]!r} more than once")
     try:
         return msgspec.convert(request.args.to_dict(), shape, strict=False)
     except (msgspec.MsgspecError, UnicodeError) as error:

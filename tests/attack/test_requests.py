@@ -6,6 +6,8 @@ import http.client
 import json
 import re
 import socket
+import urllib.error
+import urllib.request
 from contextlib import closing
 
 import pytest
@@ -228,3 +230,27 @@ def test_a_number_that_no_database_holds_is_refused(world, before):
         given = None if body is None else {"before": body}
         status, answer = world.call("ann", method, path, given)
         assert (status, answer["code"]) == (400, "invalid_request")
+
+
+def test_what_a_query_says_twice_is_refused(world):
+    status, answer = world.call("ann", "GET", "/api/inbox?view=headers&limit=1&limit=2")
+    assert (status, answer["code"]) == (400, "invalid_request")
+    assert "'limit' more than once" in answer["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/api/nodes/self", "POST"),
+        ("PATCH", "/api/nodes/self", "POST"),
+        ("DELETE", "/api/tokens/rotate", "POST"),
+    ],
+)
+def test_a_word_of_a_route_is_nobodys_name(world, method, path, allowed):
+    ask = urllib.request.Request(world.bus.url + path, b"{}", method=method)
+    ask.add_header("Authorization", f"Bearer {world.tokens['admin']}")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(ask, timeout=20)
+    with refused.value as answer:
+        assert (answer.code, answer.headers["Allow"]) == (405, allowed)
+    assert world.call("admin", "POST", "/api/nodes", {"name": "self"})[0] == 400

@@ -52,9 +52,5 @@ def check_ready(run: Runtime) -> str:
 
 @calls.add("GET", "/metrics", who=("person", "admin"), summary="For Prometheus")
 def metrics(_principal: Principal) -> Response:
-    run = runtime()
-    run.metrics.clock_off.set(run.clock.off_ms() / 1000)
-    run.metrics.storage_fails.set(bool(run.store.writer.trouble))
-    run.metrics.set_aside.set(len(run.keeper.aside))
-    page = run.metrics.render(run.store.writer, run.places.taken)
+    page = runtime().metrics.render(runtime())
     return Response(page, mimetype="text/plain; version=0.0.4")

@@ -7,7 +7,6 @@ from typing import Any
 
 WAITING = ("queued", "notified", "woken")
 """Deliverable and not read: what a wake is for."""
-READABLE = (*WAITING, "read")
 ENDS = ("acked", "expired", "refused", "cancelled", "dead")
 LONGEST_LEASE_S = 86_400
 FAILED = ("dead", "expired", "refused")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.mail.model import WAITING
-from bus.store.schema import FAILED, deliveries, idempotency, ladder, messages, participants
+from bus.store.schema import IS_FAILED, deliveries, idempotency, ladder, messages, participants
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def failed(  # noqa: PLR0913, PLR0917 - what narrows a list
     limit: int,
 ) -> Sequence[Any]:
     """Read what ended without an ack, newest first; what the bus itself wrote is not among it."""
-    query = FULL.where(sa.text(FAILED), messages.c.sender_id.is_not(None))
+    query = FULL.where(IS_FAILED, messages.c.sender_id.is_not(None))
     query = query.where(deliveries.c.state.in_(states))
     if recipient_id is not None:
         query = query.where(deliveries.c.recipient_id == recipient_id)
@@ -339,7 +339,7 @@ def spare_leases(conn: sa.Connection, until_ms: int) -> None:
 def renumber_leases(conn: sa.Connection, first: int, life: int) -> None:
     """Have the leases to come be numbered from `first` on, also of what may be sent again."""
     values = {"attempt": first + deliveries.c.attempt % life}
-    to_come = sa.or_(deliveries.c.ended_ms.is_(None), sa.text(FAILED))
+    to_come = sa.or_(deliveries.c.ended_ms.is_(None), IS_FAILED)
     conn.execute(deliveries.update().where(to_come).values(values))
 
 

@@ -251,13 +251,13 @@ sa.Index(
     sqlite_where=sa.text("state = 'read'"),
     postgresql_where=sa.text("state = 'read'"),
 )
-FAILED = "(state = 'dead' OR state = 'expired' OR state = 'refused')"
+IS_FAILED = sa.text("(state = 'dead' OR state = 'expired' OR state = 'refused')")
 """Not by IN, for which SQLite makes a table of its own at each new row."""
 sa.Index(
     "ix_deliveries_failed",
     deliveries.c.id,
-    sqlite_where=sa.text(FAILED),
-    postgresql_where=sa.text(FAILED),
+    sqlite_where=IS_FAILED,
+    postgresql_where=IS_FAILED,
 )
 index_known("ix_deliveries_due", deliveries.c.due_ms)
 index_known("ix_deliveries_ended", deliveries.c.ended_ms)

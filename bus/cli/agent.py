@@ -8,7 +8,7 @@ import click
 
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import confirm, facts, harmless, local_time, say, table
+from bus.cli.output import confirm, facts, harmless, local_second, local_time, say, table
 from bus.cli.words import NAMES
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def speed_of(agent: Mapping[str, Any]) -> str | None:
 def state_of(agent: Mapping[str, Any]) -> str | None:
     """Write whether mail to it would wake it."""
     if agent.get("paused"):
-        since = local_time(agent.get("paused_at"), date=True).partition(".")[0]
+        since = local_second(agent.get("paused_at"))
         return f"paused since {since}" if agent.get("paused_at") else "paused"
     if agent["kind"] != "named":
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import local_time, say, table
+from bus.cli.output import local_second, say, table
 from bus.cli.words import LAST
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def show(answer: Mapping[str, Any]) -> None:
     """Write the list, and how to go on."""
     rows = [
         (
-            local_time(one["ended_at"], date=True).partition(".")[0],
+            local_second(one["ended_at"]),
             one["id"],
             one["from"],
             one["to"],

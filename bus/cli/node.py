@@ -10,7 +10,7 @@ import click
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.failing import REFUSED, Failure
-from bus.cli.output import confirm, harmless, local_time, say, table
+from bus.cli.output import confirm, harmless, local_second, local_time, say, table
 from bus.cli.words import NAMES
 from bus.config import is_loopback
 
@@ -79,7 +79,7 @@ def code(caller: Caller, name: str) -> None:
 def show_code(answer: Mapping[str, Any]) -> None:
     """Print what to run on the machine, once."""
     name = harmless(answer["name"])
-    until = local_time(answer["expires_at"], date=True).partition(".")[0]
+    until = local_second(answer["expires_at"])
     say(f"On the machine that is to be {name}, until {until}, once:")
     say(f"  {harmless(answer['enrol'])}")
     say("  bus-watcher run")

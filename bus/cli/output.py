@@ -182,6 +182,11 @@ def local_time(text: str | None, *, date: bool = False) -> str:
     return f"{day}{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
 
 
+def local_second(text: str | None) -> str:
+    """Write the day and the time of a moment, as exact as a person wants it."""
+    return local_time(text, date=True).partition(".")[0]
+
+
 def with_local_times(text: str) -> str:
     """Write the times inside a sentence of the bus on this machine's clock face, without ms."""
-    return MOMENT.sub(lambda at: local_time(at[0], date=True).partition(".")[0], text)
+    return MOMENT.sub(lambda at: local_second(at[0]), text)

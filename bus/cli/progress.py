@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bus.store.copying import silent
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from bus.store.copying import Progress
 
 
 @contextmanager
-def shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+def shown_progress() -> Iterator[Progress]:
     """Give what long work tells how far it is: `(step, done, whole)`."""
     with ExitStack() as held:
-        yield Bars(held).tell if sys.stderr.isatty() else nobody
-
-
-def nobody(_step: str, _done: int, _whole: int) -> None:
-    """Tell nobody."""
+        yield Bars(held).tell if sys.stderr.isatty() else silent
 
 
 class Bars:

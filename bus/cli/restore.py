@@ -9,7 +9,7 @@ import click
 
 from bus.cli.calling import ADMIN_FILE, json_option, read_config
 from bus.cli.failing import told
-from bus.cli.output import complain, harmless, local_time, say, say_json
+from bus.cli.output import complain, harmless, local_second, say, say_json
 from bus.cli.progress import shown_progress
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command(file: Path, *, as_json: bool) -> None:
 def show(done: Restored, config: Config) -> None:
     """Say what a person must know now."""
     begun = done.begun
-    newest = local_time(begun.newest, date=True).partition(".")[0]
+    newest = local_second(begun.newest)
     say(f"The bus is as it was at {newest}: {begun.waiting} deliveries wait.")
     if done.kept:
         say(f"The database before is kept; remove it when all is well: {harmless(done.kept)}")

@@ -11,7 +11,7 @@ import click
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus, write_secret
 from bus.cli.failing import SETTINGS, Failure
-from bus.cli.output import harmless, local_time, say, table
+from bus.cli.output import harmless, local_second, local_time, say, table
 from bus.cli.words import DURATION_S
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def list_tokens(caller: Caller) -> None:
             token.get("subject") or None,
             token.get("label") or None,
             local_time(token.get("created_at"), date=True),
-            local_time(token.get("last_used_at"), date=True).partition(".")[0],
+            local_second(token.get("last_used_at")),
             state_of(token),
         )
         for token in answer["tokens"]
@@ -50,7 +50,7 @@ def state_of(token: Mapping[str, Any]) -> str:
     """Write whether a token is good, and how long."""
     for word in ("revoked", "ends"):
         if at := token.get(f"{word}_at"):
-            return f"{word} {local_time(at, date=True).partition('.')[0]}"
+            return f"{word} {local_second(at)}"
     return "waits for its node to renew it" if token.get("renewing") else "good"
 
 

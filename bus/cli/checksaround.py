@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import ssl
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bus.cli import systemctl
 from bus.cli.checks import BAD, OK, WARN, Check
+from bus.cli.unitfiles import BACKUP, UNITS
 from bus.errors import ConfigError
 from bus.serving.tls import certificate_end_s, check_tls
 
@@ -21,7 +21,6 @@ DAY_S = 86_400
 SOON_DAYS = 14
 WITHIN_S, AGAIN_S = 5.0, 0.1
 NOT_READY = 503
-UNITS = ("wakebus.service", "wakebus-backup.timer", "wakebus-backup.service")
 
 
 def look_at_running(config: Config) -> list[Check]:
@@ -90,14 +89,11 @@ def check_certificate(config: Config, now_s: float) -> Check:
 
 def check_units() -> list[Check]:
     """Look at the units, where this machine runs by systemd and has them."""
-    systemctl = shutil.which("systemctl")
-    if systemctl is None or not Path("/run/systemd/system").is_dir():
+    if not systemctl.is_here():
         return []
-    ask = [systemctl, "show", "--property=Id,LoadState,ActiveState,UnitFileState,Result", *UNITS]
+    wanted = "--property=Id,LoadState,ActiveState,UnitFileState,Result"
     try:
-        said = subprocess.run(
-            ask, capture_output=True, text=True, timeout=WITHIN_S, check=False
-        ).stdout
+        said = systemctl.run("show", wanted, *UNITS, within_s=WITHIN_S).stdout
     except (OSError, subprocess.SubprocessError) as error:
         return [Check("units", WARN, f"systemctl does not answer: {error}")]
     blocks = [dict(line.split("=", 1) for line in b.splitlines()) for b in said.split("\n\n") if b]
@@ -107,7 +103,7 @@ def check_units() -> list[Check]:
 def judge_unit(unit: dict[str, str]) -> Check:
     """Judge one unit by what systemd says of it."""
     name, active = unit["Id"], unit.get("ActiveState", "")
-    is_started_by_another = name == "wakebus-backup.service"
+    is_started_by_another = name == BACKUP
     if active == "failed" or unit.get("Result", "success") != "success":
         mend = f"Why: journalctl -u {name} -n 50"
         return Check(name, BAD, f"{active} ({unit.get('Result')})", mend)

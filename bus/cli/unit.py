@@ -6,15 +6,12 @@ A second `install` changes nothing; whatever was done is said, and what a person
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from bus.cli import unitfiles
+from bus.cli import systemctl, unitfiles
 from bus.cli.calling import ADMIN_FILE
 from bus.cli.failing import REFUSED, SETTINGS, Failure, told
 from bus.cli.installed import DATA_DIR, SERVICE, UNIT_DIR
@@ -26,6 +23,7 @@ from bus.serving.tls import warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bus.config import Config
 
@@ -57,13 +55,13 @@ def install(changes: Sequence[str]) -> None:
         unitfiles.check_program()
         for key in unitfiles.unread(dict(os.environ)):
             complain(f"warning: the service does not see this shell's {key}; set it by --set")
-        was_running = run_systemctl("is-active", "--quiet", SERVICE).returncode == 0
+        was_running = systemctl.run("is-active", "--quiet", SERVICE).returncode == 0
         has_new_settings = write_settings(changes)
         written = write_units()
         if written:
-            systemctl("daemon-reload")
-        systemctl("enable", "--quiet", SERVICE, TIMER)
-        systemctl("restart" if TIMER in written else "start", TIMER)
+            ask_systemd("daemon-reload")
+        ask_systemd("enable", "--quiet", SERVICE, TIMER)
+        ask_systemd("restart" if TIMER in written else "start", TIMER)
         anew = has_new_settings or SERVICE in written
         start(anew=anew)
         say_installed(unitfiles.service_config(), went_on=was_running and not anew)
@@ -87,11 +85,11 @@ def uninstall() -> None:
         check_systemd()
         there = [name for name in UNITS if (UNIT_DIR / name).exists()]
         if there:
-            systemctl("disable", "--now", "--quiet", *there)
+            ask_systemd("disable", "--now", "--quiet", *there)
             for name in there:
                 (UNIT_DIR / name).unlink()
                 say(f"removed {UNIT_DIR / name}")
-            systemctl("daemon-reload")
+            ask_systemd("daemon-reload")
         else:
             say("no unit of the bus is installed")
         say_left()
@@ -106,7 +104,7 @@ def check_root(words: Sequence[str]) -> None:
 
 def check_systemd() -> None:
     """Refuse a machine that systemd does not run."""
-    if not Path("/run/systemd/system").is_dir() or not shutil.which("systemctl"):
+    if not systemctl.is_here():
         raise Failure(
             "systemd does not run this machine",
             SETTINGS,
@@ -146,8 +144,8 @@ def write(path: Path, text: str) -> bool:
 def start(*, anew: bool) -> None:
     """Start the service and wait until it serves; what kept it from that is shown."""
     say("starting the bus ...")
-    if run_systemctl("restart" if anew else "start", SERVICE).returncode:
-        status = run_systemctl("status", "--no-pager", "--lines", LAST_LINES, SERVICE).stdout
+    if systemctl.run("restart" if anew else "start", SERVICE).returncode:
+        status = systemctl.run("status", "--no-pager", "--lines", LAST_LINES, SERVICE).stdout
         raise Failure(
             f"the bus did not start:\n{harmless(status, lines=True)}",
             REFUSED,
@@ -155,21 +153,15 @@ def start(*, anew: bool) -> None:
         )
 
 
-def systemctl(*words: str) -> None:
+def ask_systemd(*words: str) -> None:
     """Ask systemd for something that works.
 
     Raises:
         Failure: it did not.
     """
-    done = run_systemctl(*words)
+    done = systemctl.run(*words)
     if done.returncode:
         raise Failure(f"systemctl {' '.join(words)}: {done.stderr.strip()}", REFUSED)
-
-
-def run_systemctl(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run systemctl and keep what it says."""
-    argv = [shutil.which("systemctl") or "systemctl", *words]
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
 def say_installed(config: Config, *, went_on: bool) -> None:

@@ -13,12 +13,14 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bus.errors import BusError, StorageFailedError
+from bus.store.meta import set_fact
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from bus.clock import Clock
     from bus.store.transaction import Transaction
 
@@ -87,13 +89,7 @@ class Disk:
 
 def write_probe(tx: Transaction) -> None:
     """Write something, to see whether that can be done."""
-    tx.conn.execute(
-        sa.text(
-            "INSERT INTO meta (key, value) VALUES ('probed_ms', :value)"
-            " ON CONFLICT (key) DO UPDATE SET value = :value"
-        ),
-        {"value": str(tx.now_ms)},
-    )
+    set_fact(tx, "probed_ms", str(tx.now_ms))
 
 
 def is_doubtful(error: BaseException | None) -> bool:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from bus.clock import shown_time
 from bus.store.beside import FORMER
-from bus.store.schema import log, meta
+from bus.store.meta import read_facts, set_fact
+from bus.store.schema import log
 from bus.store.statement import Statement, bind, insert
 from bus.store.transaction import EVERYTHING, Transaction, node_topic, participant_topic
 
@@ -24,14 +25,9 @@ if TYPE_CHECKING:
 
 EPOCH_CHARS = 8
 MOST_FORMER = 50
-SET_META = sa.text(
-    "INSERT INTO meta (key, value) VALUES (:key, :value)"
-    " ON CONFLICT (key) DO UPDATE SET value = :value"
-)
 WRITE = json.JSONEncoder(separators=(",", ":")).encode
 APPEND = insert(log, returning="seq")
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
-FACTS = Statement(sa.select(meta))
 NTH = Statement(
     sa.select(log.c.seq)
     .where(log.c.seq > bind("after"))
@@ -112,7 +108,7 @@ def end_of_stretch(conn: sa.Connection, after: int, rows: int) -> int | None:
 
 def read_bounds(conn: sa.Connection) -> Bounds:
     """Read the log's epoch and ends. `oldest` is the last trimmed place: a cursor there is good."""
-    facts = {row.key: row.value for row in FACTS.rows(conn)}
+    facts = read_facts(conn)
     oldest = int(facts.get("log_trimmed_to", "0"))
     head = HEAD.scalar(conn)
     return Bounds(facts["epoch"], oldest, max(oldest, head or 0))
@@ -129,11 +125,11 @@ def begin_epoch(tx: Transaction) -> str:
     No cursor of before is good any more, and no `seq` that was given out since is given again: the
     numbers go on above the microseconds of the clock.
     """
-    facts = {row.key: row.value for row in tx.conn.execute(sa.select(meta))}
+    facts = read_facts(tx.conn)
     epoch = tx.ids.secret(EPOCH_CHARS).lower()
     former = " ".join([*facts.get(FORMER, "").split(), facts["epoch"]][-MOST_FORMER:])
-    for key, value in (("epoch", epoch), (FORMER, former)):
-        tx.conn.execute(SET_META, {"key": key, "value": value})
+    set_fact(tx, "epoch", epoch)
+    set_fact(tx, FORMER, former)
     head = max(read_bounds(tx.conn).head, tx.now_ms * 1000)
     tx.conn.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'log'")
     tx.conn.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)", (head,))
@@ -157,5 +153,5 @@ def trim(tx: Transaction, older_than_ms: int, limit: int) -> int:
     if not last:
         return 0
     gone = tx.conn.execute(log.delete().where(log.c.seq <= last)).rowcount
-    tx.conn.execute(SET_META, {"key": "log_trimmed_to", "value": str(last)})
+    set_fact(tx, "log_trimmed_to", str(last))
     return gone

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def list_file(environ: Mapping[str, str]) -> Path:
     """Give the list's place."""
-    home = Path(environ.get("HOME") or Path.home())
+    home = settingsfile.home_of(environ)
     return Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "wakebus" / "folders"
 
 
@@ -58,7 +58,7 @@ def forget(folder: Folder, environ: Mapping[str, str]) -> None:
         privatefile.write(path, "".join(f"{name}\n" for name in known))
         return
     path.unlink(missing_ok=True)
-    home = Path(environ.get("HOME") or Path.home())
+    home = settingsfile.home_of(environ)
     for parent in path.parents:  # empty ones within the home folder: nobody has a use for them
         if home not in parent.parents or not parent.is_dir() or any(parent.iterdir()):
             break

@@ -23,12 +23,17 @@ WORDS = frozenset({"argv", "allowed_hosts"})
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 
 
+def home_of(environ: Mapping[str, str]) -> Path:
+    """Give the user's home folder, as the environment has it."""
+    return Path(environ.get("HOME") or Path.home())
+
+
 def find_folder(chosen: str | None, environ: Mapping[str, str]) -> Folder:
     """Give the folder: `--dir`, else WAKEBUS_DIR, else `.wakebus` in the home folder."""
     named = chosen or environ.get("WAKEBUS_DIR")
     if named:
         return Folder(Path(named).expanduser().absolute())
-    return Folder(Path(environ.get("HOME") or Path.home()) / ".wakebus")
+    return Folder(home_of(environ) / ".wakebus")
 
 
 def write_for_shell(folder: Folder, environ: Mapping[str, str]) -> str:
@@ -39,7 +44,7 @@ def write_for_shell(folder: Folder, environ: Mapping[str, str]) -> str:
     """
     if PLAIN_PATH.fullmatch(str(folder.path)):
         return str(folder.path)
-    home = Path(environ.get("HOME") or Path.home())
+    home = home_of(environ)
     try:
         return f"$HOME/{folder.path.relative_to(home)}"
     except ValueError:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watcher import daemon, program, skill
+from watcher import daemon, program, settingsfile, skill
 from watcher.install import launcher, skills, unitfile
 from watcher.install.manager import Manager
 from watcher.install.record import Record, mark_of
-from watcher.settingsfile import write_for_shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ NOT_SEEN = "OpenClaw's gateway has not seen it yet: its list of skills is some m
 
 def unit_name(settings: Settings, environ: Mapping[str, str]) -> str:
     """Give the unit's name: a second folder of the same user has a unit of its own."""
-    home = Path(environ.get("HOME") or Path.home())
+    home = settingsfile.home_of(environ)
     if settings.folder.path == home / ".wakebus":
         return UNIT
     return f"bus-watcher-{settings.node}.service"
@@ -166,7 +165,7 @@ class Installation:
             self._drop_old_skills(written)
 
     def _write_skill(self, agent: AgentSettings, path: Path, environ: Mapping[str, str]) -> None:
-        where = write_for_shell(self._settings.folder, self._environ)
+        where = settingsfile.write_for_shell(self._settings.folder, self._environ)
         data = skill.render(agent.name, self._settings.url, where).encode()
         is_theirs = mark_of(path) not in {None, self._record.files.get(str(path))}
         if is_theirs and path.read_bytes() != data:

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watcher import onefile
+from watcher import onefile, settingsfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ OPENCLAW_PLACES = (
 
 def unit_folder(environ: Mapping[str, str]) -> Path:
     """Give the folder of this user's own units."""
-    home = Path(environ.get("HOME") or Path.home())
+    home = settingsfile.home_of(environ)
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "systemd" / "user"
 
 
@@ -57,7 +57,7 @@ def quote(word: str, *, in_command: bool = False) -> str:
 def choose_path(environ: Mapping[str, str]) -> str:
     """Give the PATH for the unit: the caller's, and where openclaw is found though not on it."""
     folders = [one for one in environ.get("PATH", "").split(os.pathsep) if one.startswith("/")]
-    home = Path(environ.get("HOME") or Path.home())
+    home = settingsfile.home_of(environ)
     if shutil.which("openclaw", path=os.pathsep.join(folders)) is None:
         found = [one for place in OPENCLAW_PLACES for one in sorted(home.glob(place), reverse=True)]
         folders += [str(one) for one in found if os.access(one / "openclaw", os.X_OK)][:1]

@@ -34,7 +34,7 @@ def cancel(
     rows = find_deliveries(tx.conn, principal, message_id, to)
     results = [cancel_row(tx, principal, row, reason) for row in rows]
     if all(one["result"] == "ended" for one in results):
-        states = ", ".join(f"{one['to']} has {one['state']} it" for one in results[:3])
+        states = ", ".join(f"for {one['to']} it is {one['state']}" for one in results[:3])
         raise EndedError(f"too late to cancel: {states}", results=results)
     return {"id": message_id, "results": results}
 

@@ -25,7 +25,7 @@ def test_what_was_acked_is_not_taken_back(act_as):
     ben("ack", ben("inbox", "--json").json["items"][0]["handle"])
     late = anna("cancel", sent)
     assert late.code == 1
-    assert "ben has acked it" in late.err
+    assert "for ben it is acked" in late.err
 
 
 def test_dead_letters_are_listed_and_sent_again(as_admin, act_as):

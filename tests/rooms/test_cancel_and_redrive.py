@@ -97,7 +97,7 @@ def test_one_copy_can_be_cancelled_alone(house):
 def test_what_was_acked_cannot_be_cancelled(house):
     sent = house.send("alice", "bob")["id"]
     house.ack("bob", house.read("bob")[0].handle)
-    with pytest.raises(EndedError, match="bob has acked it"):
+    with pytest.raises(EndedError, match="for bob it is acked"):
         cancel(house, "alice", sent)
 
 

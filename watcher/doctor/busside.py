@@ -135,7 +135,7 @@ class BusSide:
         if shown.get("paused"):
             yield warn(f"mail of {name}", "paused: it waits", f"bus agent resume {name}")
         if not shown.get("node_online"):
-            mend = "is it running (below), and can it hold a stream? see its log: stream_lost"
+            mend = "does it run, and can it hold a stream? its log says stream_lost, and why"
             yield bad(f"watcher of {name}", "the bus has no stream of this node's watcher", mend)
 
     def _look_at_stream(self) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from watcher import __version__, daemon, enrol, log, program, settingsfile, skill
 from watcher.bus import AWAY, BusError
 from watcher.clock import SystemClock
+from watcher.install.record import Record
 from watcher.methods import Methods
 from watcher.privatefile import LooseFileError
 from watcher.settings import METHOD_NAMES, SettingsError
@@ -158,12 +159,19 @@ def _agents(_options: argparse.Namespace, folder: Folder) -> int:
 def _set(options: argparse.Namespace, folder: Folder) -> int:
     if "=" in options.agent:
         settingsfile.change_all(folder, [options.agent, *options.changes])
-        _say(f"Written. Restart the watcher to apply it; {program()} agents shows what it gives.")
+        _say(f"Written. {program()} agents shows what it gives. {_restart(folder)}")
         return OK
     settings = settingsfile.change_agent(folder, options.agent, options.changes)
     choice = Methods(settings, SystemClock()).choose(settings.agents[options.agent])
-    _say(f"{options.agent}: {choice.name} ({choice.why}). Restart the watcher to apply it.")
+    _say(f"{options.agent}: {choice.name} ({choice.why}). {_restart(folder)}")
     return OK
+
+
+def _restart(folder: Folder) -> str:
+    """Say what makes a watcher that runs take new settings."""
+    unit = Record.load(folder.install_file).unit
+    how = f": systemctl --user restart {unit}" if unit else "."
+    return f"To apply it, restart the watcher{how}"
 
 
 def _skill(options: argparse.Namespace, folder: Folder) -> int:

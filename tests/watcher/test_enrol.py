@@ -12,6 +12,7 @@ import pytest
 from fakebus import ProblemError
 
 from watcher import cli
+from watcher.install.record import Record
 
 GRANT = {
     "node": "pi",
@@ -287,9 +288,16 @@ def test_where_openclaw_is_can_be_set_by_the_command_that_is_named(run, bus, gra
     openclaw = folder.path / "elsewhere.json"
     code, said, _ = run("set", f"openclaw.config={openclaw}", "webhook.allowed_hosts=a b:1")
     assert code == 0
-    assert "Restart the watcher" in said
+    assert "restart the watcher" in said
     assert read(folder)["openclaw"] == {"config": str(openclaw)}
     assert read(folder)["webhook"] == {"allowed_hosts": ["a", "b:1"]}
+
+
+def test_a_new_setting_comes_with_the_command_that_has_the_service_take_it(run, bus, grant, folder):
+    run("enrol", bus.url, "CODE-1")
+    Record(folder.install_file, unit="bus-watcher-attic.service").save()
+    _, said, _ = run("set", "openclaw.config=/c.json")
+    assert "systemctl --user restart bus-watcher-attic.service" in said
     assert f"there is no {openclaw}" in run("agents")[1]
     assert "bus-watcher set openclaw.config=PATH" in run("agents")[1]
     run("set", "openclaw.config=", "turns_at_once=2")

@@ -82,7 +82,7 @@ def show_code(answer: Mapping[str, Any]) -> None:
     until = local_second(answer["expires_at"])
     say(f"On the machine that is to be {name}, until {until}, once:")
     say(f"  {harmless(answer['enrol'])}")
-    say("  bus-watcher run")
+    say("  bus-watcher install    # a service, for good; in the foreground: bus-watcher run")
     say("Where that machine has only a clone of the project, in it: python3 -m watcher enrol ...")
     if is_loopback(urlsplit(str(answer["enrol"]).split()[2]).hostname or ""):
         say("That address is of the bus's own machine. For another machine: --address URL with")

@@ -291,6 +291,11 @@ def test_where_openclaw_is_can_be_set_by_the_command_that_is_named(run, bus, gra
     assert "restart the watcher" in said
     assert read(folder)["openclaw"] == {"config": str(openclaw)}
     assert read(folder)["webhook"] == {"allowed_hosts": ["a", "b:1"]}
+    assert f"there is no {openclaw}" in run("agents")[1]
+    assert "bus-watcher set openclaw.config=PATH" in run("agents")[1]
+    run("set", "openclaw.config=", "turns_at_once=2")
+    assert read(folder)["openclaw"] == {}
+    assert read(folder)["turns_at_once"] == 2
 
 
 def test_a_new_setting_comes_with_the_command_that_has_the_service_take_it(run, bus, grant, folder):
@@ -298,11 +303,6 @@ def test_a_new_setting_comes_with_the_command_that_has_the_service_take_it(run, 
     Record(folder.install_file, unit="bus-watcher-attic.service").save()
     _, said, _ = run("set", "openclaw.config=/c.json")
     assert "systemctl --user restart bus-watcher-attic.service" in said
-    assert f"there is no {openclaw}" in run("agents")[1]
-    assert "bus-watcher set openclaw.config=PATH" in run("agents")[1]
-    run("set", "openclaw.config=", "turns_at_once=2")
-    assert read(folder)["openclaw"] == {}
-    assert read(folder)["turns_at_once"] == 2
 
 
 def test_a_new_enrolment_says_that_a_running_watcher_must_be_restarted(run, bus, grant):

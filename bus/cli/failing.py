@@ -99,7 +99,7 @@ def from_bus(error: BusError) -> Failure:
     code = SETTINGS if isinstance(error, ConfigError) else REFUSED
     sentence, mend = for_a_person(" ".join(error.detail.split())), MENDS.get(error.code, "")
     if isinstance(error, NoDatabaseError):
-        mend = installed.where_else()
+        mend = installed.where_else() or "Another folder: BUS_DATA_DIR. A new bus: bus init"
     return Failure(sentence, code, mend=mend, more={"code": error.code})
 
 

@@ -52,7 +52,7 @@ def back_up(
             backup is being written there.
     """
     if not config.db_path.exists():
-        raise NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")
+        raise NoDatabaseError(f"there is no database at {config.db_path}")
     with open_beside(config.db_path) as looked:
         meta = read_meta(looked)
     epochs = {meta.get("epoch", ""), *meta.get(FORMER, "").split()}

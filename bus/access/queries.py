@@ -244,8 +244,15 @@ COMPARTMENTS_OF = Statement(
 )
 
 
+ALL_COMPARTMENTS = Statement(sa.select(memberships))
+
+
 def compartments_of(conn: sa.Connection, participant_id: int) -> list[str]:
     return [row.compartment for row in COMPARTMENTS_OF.rows(conn, whose=participant_id)]
+
+
+def all_compartments(conn: sa.Connection) -> list[Row]:
+    return ALL_COMPARTMENTS.rows(conn)
 
 
 def set_compartments(conn: sa.Connection, participant_id: int, names: Iterable[str]) -> None:

@@ -205,6 +205,14 @@ def compartments_of(conn: sa.Connection, participant_id: int) -> frozenset[str]:
     return frozenset(queries.compartments_of(conn, participant_id) or [OPEN])
 
 
+def compartments_of_all(conn: sa.Connection) -> dict[int, frozenset[str]]:
+    """Give the compartments of everyone who was put in one."""
+    found: dict[int, set[str]] = {}
+    for row in queries.all_compartments(conn):
+        found.setdefault(row.participant_id, set()).add(row.compartment)
+    return {who: frozenset(names) for who, names in found.items()}
+
+
 def set_compartments(tx: Transaction, participant_id: int, names: Iterable[str]) -> None:
     """Put an agent or a person in exactly these."""
     queries.set_compartments(tx.conn, participant_id, names)

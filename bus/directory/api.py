@@ -82,19 +82,33 @@ class SelfBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def show(conn: Any, principal: Principal, one: Participant) -> dict[str, Any]:
-    """Show an agent or a person, with what only the running bus knows of it."""
+    """Show an agent or a person."""
+    return show_all(conn, principal, [one])[0]
+
+
+def show_all(conn: Any, principal: Principal, several: list[Participant]) -> list[dict[str, Any]]:
+    """Show agents and people, with what only the running bus knows of them.
+
+    As many statements for a thousand as for one.
+    """
     run = runtime()
-    shown = service.show(conn, principal, one)
-    shown["node_online"] = one.node_id is not None and run.presence.is_online(one.node_id)
-    for describe in run.store.hooks.called("describe_participant"):
-        shown |= describe(conn, one.id)
-    return shown
+    shown = service.show(conn, principal, several)
+    told = [
+        describe(conn, [one.id for one in several])
+        for describe in run.store.hooks.called("describe_participants")
+    ]
+    for one in several:
+        online = one.node_id is not None and run.presence.is_online(one.node_id)
+        shown[one.id]["node_online"] = online
+        for facts in told:
+            shown[one.id] |= facts[one.id]
+    return [shown[one.id] for one in several]
 
 
 @calls.add("GET", "/api/agents", who=READERS, summary="Whom you can reach")
 def agents(principal: Principal) -> dict[str, Any]:
     with runtime().store.read() as conn:
-        return {"agents": [show(conn, principal, one) for one in service.visible(conn, principal)]}
+        return {"agents": show_all(conn, principal, service.visible(conn, principal))}
 
 
 @calls.add("GET", "/api/agents/<name>", who=READERS, summary="One agent or person")

@@ -25,6 +25,10 @@ def participant(conn: sa.Connection, participant_id: int) -> Row | None:
     return WITH_ID.first(conn, of=participant_id)
 
 
+def with_ids(conn: sa.Connection, ids: Sequence[int]) -> Sequence[sa.Row[Any]]:
+    return conn.execute(sa.select(participants).where(participants.c.id.in_(ids))).all()
+
+
 def named(conn: sa.Connection, name: str) -> Row | None:
     return NAMED.first(conn, name=name)
 
@@ -91,6 +95,11 @@ NODE = Statement(sa.select(nodes).where(nodes.c.id == bind("of")))
 
 def node(conn: sa.Connection, node_id: int) -> Row | None:
     return NODE.first(conn, of=node_id)
+
+
+def node_names(conn: sa.Connection) -> dict[int, str]:
+    """Name every node, also those that were removed."""
+    return {row.id: row.name for row in conn.execute(sa.select(nodes.c.id, nodes.c.name))}
 
 
 def node_named(conn: sa.Connection, name: str) -> sa.Row[Any] | None:

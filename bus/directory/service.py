@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bus.access import service as access
-from bus.access.rules import may_see
+from bus.access.rules import OPEN, may_see
 from bus.clock import shown_time, to_text
 from bus.directory import queries
 from bus.directory.model import KINDS, Participant, Reach, Recipients
@@ -37,6 +37,17 @@ SESSION_PARTS = 3
 
 def shape(conn: sa.Connection, row: sa.Row[Any]) -> Participant:
     """Make a participant of a row."""
+    return make(row, access.compartments_of(conn, row.id))
+
+
+def shape_all(conn: sa.Connection, rows: Iterable[sa.Row[Any]]) -> list[Participant]:
+    """Make the participants of several rows, with one look at the compartments."""
+    known = access.compartments_of_all(conn)
+    return [make(row, known.get(row.id, frozenset({OPEN}))) for row in rows]
+
+
+def make(row: sa.Row[Any], compartments: frozenset[str]) -> Participant:
+    """Make a participant of a row and its compartments."""
     return Participant(
         row.id,
         row.name,
@@ -47,7 +58,7 @@ def shape(conn: sa.Connection, row: sa.Row[Any]) -> Participant:
         row.display_name,
         None if row.accepts is None else tuple(json.loads(row.accepts)),
         bool(row.paused),
-        access.compartments_of(conn, row.id),
+        compartments,
         row.removed_ms is not None,
         row.paused_ms,
     )
@@ -78,20 +89,27 @@ def sees(principal: Principal, participant: Participant) -> bool:
 
 def visible(conn: sa.Connection, principal: Principal) -> list[Participant]:
     """List everyone a principal may know of."""
-    everyone = (shape(conn, row) for row in queries.everyone(conn))
+    everyone = shape_all(conn, queries.everyone(conn))
     return [one for one in everyone if sees(principal, one)]
 
 
-def show(conn: sa.Connection, principal: Principal, one: Participant) -> dict[str, Any]:
-    """Show what is kept of an agent or a person; of its compartments only the reader's own."""
-    row = queries.participant(conn, one.id)
-    node = queries.node(conn, one.node_id) if one.node_id is not None else None
-    if row is None:
-        raise NotFoundError
+def show(
+    conn: sa.Connection, principal: Principal, several: Iterable[Participant]
+) -> dict[int, dict[str, Any]]:
+    """Show what is kept of agents and people; of their compartments only the reader's own."""
+    by_id, nodes = {one.id: one for one in several}, queries.node_names(conn)
+    rows = queries.with_ids(conn, list(by_id))
+    return {row.id: show_one(principal, by_id[row.id], row, nodes) for row in rows}
+
+
+def show_one(
+    principal: Principal, one: Participant, row: sa.Row[Any], nodes: Mapping[int, str]
+) -> dict[str, Any]:
+    """Show one of them."""
     return {
         "name": one.name,
         "kind": one.kind,
-        "node": node.name if node is not None else None,
+        "node": nodes.get(one.node_id) if one.node_id is not None else None,
         "local_agent": one.local_agent,
         "session_key": one.session_key,
         "display_name": one.display_name,
@@ -149,7 +167,7 @@ def find_visible(conn: sa.Connection, principal: Principal, name: str) -> Partic
 def people_who_see(conn: sa.Connection, pair: tuple[int, int]) -> list[Participant]:
     """List the people who share a compartment with each of a pair."""
     ends = [access.compartments_of(conn, who) for who in pair if who]
-    everyone = (shape(conn, row) for row in queries.everyone(conn) if row.kind == "person")
+    everyone = shape_all(conn, (row for row in queries.everyone(conn) if row.kind == "person"))
     return [one for one in everyone if all(may_see(one.compartments, end) for end in ends)]
 
 
@@ -160,7 +178,7 @@ def resolve(conn: sa.Connection, principal: Principal, address: str) -> Recipien
         return Recipients("one", [one])
     group = queries.group_named(conn, address)
     if group is not None:
-        members = [shape(conn, row) for row in queries.members(conn, group.id)]
+        members = shape_all(conn, queries.members(conn, group.id))
         seen = [one for one in members if sees(principal, one)]
         if seen:
             return Recipients("group", [one for one in seen if one.name != principal.name])
@@ -171,7 +189,7 @@ def resolve(conn: sa.Connection, principal: Principal, address: str) -> Recipien
 
 def resolve_session_key(conn: sa.Connection, principal: Principal, key: str) -> Recipients:
     """Find the one visible agent behind `agent:<id>:<rest>`."""
-    rows = [shape(conn, row) for row in queries.with_session_key(conn, key)]
+    rows = shape_all(conn, queries.with_session_key(conn, key))
     seen = [one for one in rows if sees(principal, one)]
     if len(seen) == 1:
         return Recipients("one", seen)

@@ -163,6 +163,19 @@ def count_waiting(conn: sa.Connection, recipient_id: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def count_waiting_of(conn: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Count for each what a wake would be for."""
+    wanted = sa.and_(
+        deliveries.c.recipient_id.in_(ids),
+        deliveries.c.ended_ms.is_(None),
+        deliveries.c.state.in_(WAITING),
+        deliveries.c.wakes == 1,
+    )
+    query = sa.select(deliveries.c.recipient_id, sa.func.count().label("waiting")).where(wanted)
+    rows = conn.execute(query.group_by(deliveries.c.recipient_id))
+    return {row.recipient_id: row.waiting for row in rows}
+
+
 NOTES_BEYOND = Statement(
     FULL.where(_open_of(MINE, WAITING), messages.c.sender_id.is_(None))
     .order_by(deliveries.c.id.desc())

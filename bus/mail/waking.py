@@ -11,6 +11,8 @@ from bus.mail.moves import end, move, requeue
 from bus.mail.rules import LIFE, first_of_life
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import sqlalchemy as sa
 
     from bus.store.transaction import Transaction
@@ -29,6 +31,11 @@ class Pending:
 def pending(conn: sa.Connection, participant_id: int) -> Pending:
     """Count what a wake would be for."""
     return Pending(*queries.count_waiting(conn, participant_id))
+
+
+def pending_of(conn: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Count for each, as far as there is something, what a wake would be for."""
+    return queries.count_waiting_of(conn, ids)
 
 
 def last_lease_ms(conn: sa.Connection, participant_id: int) -> int | None:

@@ -15,6 +15,8 @@ from bus.wakes.ledger import UNSTARTED, UNTAKEN, ask, close, ensure_wake, find, 
 from bus.wakes.reporting import report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import sqlalchemy as sa
 
     from bus.access.model import Principal
@@ -35,7 +37,7 @@ def register(hooks: Hooks) -> None:
     hooks.on("mail_extended", on_mail_extended)
     hooks.on("participant_changed", on_participant_changed)
     hooks.on("current_turn", current_turn)
-    hooks.on("describe_participant", describe)
+    hooks.on("describe_participants", describe)
     hooks.on("pending_events", pending_events)
 
 
@@ -131,13 +133,19 @@ def current_turn(tx: Transaction, participant_id: int) -> str | None:
     return wake.id if wake is not None and wake.state in {"received", "admitted"} else None
 
 
-def describe(conn: sa.Connection, participant_id: int) -> dict[str, Any]:
-    """Tell what the directory shows of an agent's mail and wakes."""
-    speeds = sorted(queries.speeds_ms(conn, participant_id, SPEEDS))
+def describe(conn: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Tell what the directory shows of the mail and wakes of agents."""
+    waiting, speeds = mail.pending_of(conn, ids), queries.speeds_ms(conn, ids, SPEEDS)
     return {
-        "pending": mail.pending(conn, participant_id).total,
-        "wake_p50_ms": speeds[len(speeds) // 2] if speeds else None,
+        who: {"pending": waiting.get(who, 0), "wake_p50_ms": middle(speeds.get(who, []))}
+        for who in ids
     }
+
+
+def middle(numbers: Iterable[int]) -> int | None:
+    """Give the middle one by size."""
+    ordered = sorted(numbers)
+    return ordered[len(ordered) // 2] if ordered else None
 
 
 def pending_events(

@@ -273,7 +273,20 @@ def test_a_read_that_no_wake_caused_is_no_measure_of_the_wakes(house):
     house.read("bob")
     with house.store.read() as conn:
         me = house.principal("bob").participant_id
-        assert wakes.describe(conn, me)["wake_p50_ms"] is None
+        assert wakes.describe(conn, [me])[me]["wake_p50_ms"] is None
+
+
+def test_each_agent_is_shown_with_its_own_mail_and_the_speed_of_its_own_wakes(house):
+    taken(house, "received", "admitted")
+    house.clock.advance(3)
+    house.read("bob")
+    house.send("bob", "alice")
+    bob, alice = (house.principal(name).participant_id for name in ("bob", "alice"))
+    with house.store.read() as conn:
+        assert wakes.describe(conn, [alice, bob]) == {
+            alice: {"pending": 1, "wake_p50_ms": None},
+            bob: {"pending": 0, "wake_p50_ms": 3000},
+        }
 
 
 def test_what_a_node_says_is_one_line_on_the_ladder(house):

@@ -11,6 +11,7 @@ from bus.config import Config
 from bus.directory import nodes, service
 from bus.ids import CountingIds
 from bus.store.migrate import migrate
+from bus.store.statement import connection_of
 
 
 class Client:
@@ -50,6 +51,27 @@ def client(tmp_path):
 def test_an_agent_sees_those_it_can_reach(client):
     _, answer = client.call("bob", "GET", "/api/agents")
     assert [one["name"] for one in answer["agents"]] == ["alice", "bob"]
+
+
+def test_a_list_of_many_agents_asks_the_database_no_more_often_than_one_of_few(client):
+    few = statements_of(client, "GET", "/api/agents")
+    for at in range(10):
+        client.add(f"dora-{at}", "named")
+    _, answer = client.call("bob", "GET", "/api/agents")
+    assert len(answer["agents"]) == 12
+    assert statements_of(client, "GET", "/api/agents") == few
+
+
+def statements_of(client, method, path):
+    """Count what the database is asked by a call."""
+    asked = []
+    with client.store.read() as conn:
+        connection_of(conn).set_trace_callback(asked.append)
+    client.call("bob", method, path)
+    with client.store.read() as conn:
+        connection_of(conn).set_trace_callback(None)
+    assert asked
+    return len(asked)
 
 
 def test_one_that_is_not_visible_is_not_found(client):

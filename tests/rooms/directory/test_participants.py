@@ -126,7 +126,7 @@ def test_a_group_shows_only_the_members_that_the_reader_may_know_of(house):
 def test_a_reader_learns_of_no_compartment_but_its_own(house):
     both = house.add("both", compartments=["red", "blue"])
     reader = Principal("person", "pat", "", 99, compartments=frozenset({"blue"}))
-    assert house.read(service.show, reader, both)["compartments"] == ["blue"]
+    assert house.read(service.show, reader, [both])[both.id]["compartments"] == ["blue"]
     house.write(nodes.add_node, "hidden", ["ron"], "")
     house.write(service.change, "ron", {"compartments": ["red"]})
     assert house.read(nodes.list_nodes, reader) == []

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class Listener:
     """One waiting reader: clear, look, wait."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_flag", "topics")
+
+    def __init__(self, topics: Iterable[str]) -> None:
         self._flag = Event()
+        self.topics = tuple(topics)
 
     def clear(self) -> None:
         """Forget earlier calls; do this before looking, so that none is missed."""
@@ -44,16 +47,25 @@ class Hub:
     @contextmanager
     def listen(self, topics: Iterable[str]) -> Iterator[Listener]:
         """Listen to some topics for a while."""
-        listener, mine = Listener(), tuple(topics)
-        for topic in mine:
-            self._listeners[topic].add(listener)
+        listener = self.join(topics)
         try:
             yield listener
         finally:
-            for topic in mine:
-                self._listeners[topic].discard(listener)
-                if not self._listeners[topic]:
-                    del self._listeners[topic]
+            self.leave(listener)
+
+    def join(self, topics: Iterable[str]) -> Listener:
+        """Listen to some topics until it is left."""
+        listener = Listener(topics)
+        for topic in listener.topics:
+            self._listeners[topic].add(listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """Listen no longer."""
+        for topic in listener.topics:
+            self._listeners[topic].discard(listener)
+            if not self._listeners[topic]:
+                del self._listeners[topic]
 
     def look_again(self, topics: Collection[str]) -> None:
         """Wake every listener of these topics."""

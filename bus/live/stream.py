@@ -7,8 +7,9 @@ the same loop, so nothing can fall between them or overtake.
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import gevent
@@ -43,6 +44,8 @@ WRITE_TIMEOUT_S = 10
 MOST_DIGITS = 19
 UNACKED_MS = 30_000
 MAX_INSTANCE = 64
+Held = list[Any]
+"""What a stream must give back when it ends: calls without arguments."""
 
 
 @dataclass(slots=True)
@@ -155,7 +158,9 @@ def bound_writes(connection: Any) -> None:
 class Body:
     """The bytes of a stream; closing it lets go of all it held, even where nothing was read."""
 
-    def __init__(self, given: Generator[bytes], held: ExitStack) -> None:
+    __slots__ = ("_given", "_held")
+
+    def __init__(self, given: Generator[bytes], held: Held) -> None:
         self._given, self._held = given, held
 
     def __iter__(self) -> Iterator[bytes]:
@@ -163,7 +168,13 @@ class Body:
 
     def close(self) -> None:
         self._given.close()
-        self._held.close()
+        let_go(self._held)
+
+
+def let_go(held: Held) -> None:
+    """Undo what was done, the last thing first."""
+    while held:
+        held.pop()()
 
 
 def open_stream(
@@ -172,23 +183,42 @@ def open_stream(
     """Register the stream now, so that a refusal is an HTTP answer; then give its bytes."""
     if run.drain.begun:
         raise DrainingError(retry_after_s=2)
-    with ExitStack() as held:
-        held.enter_context(run.places.take(principal))
-        listener = held.enter_context(run.hub.listen(topics_of(principal)))
-        link = Link(instance, listener) if principal.node_id is not None and instance else None
-        lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
-        until_s = run.clock.monotonic_s() + lifetime_s
-        head = start.bounds.head if start.at is None else start.at
-        papers = papers_of_request()
-        reader = Reader(run, principal, papers, listener, head, start.bounds.epoch, until_s, link)
-        held.enter_context(be_present(reader))
-        held.enter_context(leaving.watch(connection, reader.leave))
+    held: Held = []
+    try:
+        reader = hold(run, principal, instance, start, held)
+        if isinstance(connection, socket.socket):
+            held.append(leaving.Watch(connection, reader.leave).stop)
         log("stream_opened", principal=principal.name, instance=instance, cursor=start.asked)
-        held.callback(log, "stream_closed", principal=principal.name, instance=instance)
+        held.append(partial(log, "stream_closed", principal=principal.name, instance=instance))
         # All that goes deep is done now, on the stack that ends with the opening.
         why_out(reader)
         first = FIRST + b"".join(begin(reader, start))
-        return Body(give(reader, first), held.pop_all())
+    except BaseException:
+        let_go(held)
+        raise
+    return Body(give(reader, first), held)
+
+
+def hold(run: Runtime, principal: Principal, instance: str, start: Start, held: Held) -> Reader:
+    """Take what a stream holds while it is open; `held` gets how it is given back.
+
+    No contexts: each would keep a frame as long as the stream.
+    """
+    run.places.occupy(principal)
+    held.append(partial(run.places.leave, principal))
+    listener = run.hub.join(topics_of(principal))
+    held.append(partial(run.hub.leave, listener))
+    link = Link(instance, listener) if principal.node_id is not None and instance else None
+    lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
+    until_s = run.clock.monotonic_s() + lifetime_s
+    head = start.bounds.head if start.at is None else start.at
+    papers = papers_of_request()
+    reader = Reader(run, principal, papers, listener, head, start.bounds.epoch, until_s, link)
+    if link is not None:
+        appear(reader, link)
+        held.append(partial(disappear, reader, link))
+        note_node(reader)
+    return reader
 
 
 def give(reader: Reader, first: bytes) -> Generator[bytes]:
@@ -202,20 +232,15 @@ def give(reader: Reader, first: bytes) -> Generator[bytes]:
         yield frame("bus-error", told)
 
 
-@contextmanager
-def be_present(reader: Reader) -> Iterator[None]:
-    """Have a node be online while its watcher's stream is open."""
-    node_id, link = reader.principal.node_id, reader.link
-    if node_id is None or link is None:
-        yield
-        return
-    reader.run.presence.open(node_id, link)
-    try:
-        note_node(reader)
-        yield
-    finally:
-        reader.run.presence.close(node_id, link)
-        note_node(reader)
+def appear(reader: Reader, link: Link) -> None:
+    """Have a node be online: its watcher's stream is open."""
+    reader.run.presence.open(reader.principal.node_id or 0, link)
+
+
+def disappear(reader: Reader, link: Link) -> None:
+    """Have a node be offline, unless a newer stream took this one's place."""
+    reader.run.presence.close(reader.principal.node_id or 0, link)
+    note_node(reader)
 
 
 def note_node(reader: Reader) -> None:

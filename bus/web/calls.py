@@ -158,7 +158,7 @@ def admit_with_body(call: Call) -> Principal:
         return papers_of_request().find(conn)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Papers:
     """By what a request showed who it is; a stream shows them again while it is open."""
 

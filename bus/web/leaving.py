@@ -25,30 +25,44 @@ LOOK_AGAIN_S = 1.0
 GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
+class Watch:
+    """Calls `leave` once when the other end closes; from the hub, so it must not block."""
+
+    __slots__ = ("_again", "_leave", "_number", "_signals")
+
+    def __init__(self, connection: socket.socket, leave: Callable[[], None]) -> None:
+        self._number, self._leave = connection.fileno(), leave
+        loop = gevent.get_hub().loop
+        self._signals = loop.io(self._number, READABLE)
+        self._again = loop.timer(LOOK_AGAIN_S, LOOK_AGAIN_S)
+        self._signals.start(self._look)
+
+    def _look(self) -> None:
+        self._signals.stop()  # what has come makes it readable for good, and tells nothing more
+        if is_gone(self._number):
+            self._again.stop()
+            self._leave()
+        elif not self._again.active:
+            self._again.start(self._look)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        for each in (self._signals, self._again):
+            each.stop()
+            each.close()
+
+
 @contextmanager
 def watch(connection: Any, leave: Callable[[], None]) -> Iterator[None]:
-    """Call `leave` once when the other end closes; from the hub, so it must not block."""
+    """Watch a connection for a while, where it is one."""
     if not isinstance(connection, socket.socket):
         yield
         return
-    number, loop = connection.fileno(), gevent.get_hub().loop
-    signals, again = loop.io(number, READABLE), loop.timer(LOOK_AGAIN_S, LOOK_AGAIN_S)
-
-    def look() -> None:
-        signals.stop()  # what has come makes it readable for good, and tells nothing more
-        if is_gone(number):
-            again.stop()
-            leave()
-        elif not again.active:
-            again.start(look)
-
-    signals.start(look)
+    one = Watch(connection, leave)
     try:
         yield
     finally:
-        for each in (signals, again):
-            each.stop()
-            each.close()
+        one.stop()
 
 
 def is_gone(number: int) -> bool:

@@ -85,6 +85,14 @@ class Places:
     @contextmanager
     def take(self, principal: Principal) -> Iterator[None]:
         """Hold a place for a while, or refuse."""
+        self.occupy(principal)
+        try:
+            yield
+        finally:
+            self.leave(principal)
+
+    def occupy(self, principal: Principal) -> None:
+        """Take a place until it is left, or refuse."""
         each = self._config.max_streams_each
         if self._taken[principal.id] >= each:
             raise TooManyStreamsError(
@@ -93,9 +101,9 @@ class Places:
         if self.taken >= self._config.max_streams:
             raise TooManyStreamsError(retry_after_s=30)
         self._taken[principal.id] += 1
-        try:
-            yield
-        finally:
-            self._taken[principal.id] -= 1
-            if not self._taken[principal.id]:
-                del self._taken[principal.id]
+
+    def leave(self, principal: Principal) -> None:
+        """Give a place back."""
+        self._taken[principal.id] -= 1
+        if not self._taken[principal.id]:
+            del self._taken[principal.id]

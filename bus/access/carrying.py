@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 TOKENS = """
-SELECT t.id, t.kind, t.participant_id, t.node_id, t.label, t.hash, t.created_ms, t.revoked_ms,
-       coalesce(p.created_ms, n.created_ms, 0) AS holder_since_ms
+SELECT t.*, coalesce(p.created_ms, n.created_ms, 0) AS holder_since_ms
 FROM tokens t LEFT JOIN participants p ON p.id = t.participant_id
               LEFT JOIN nodes n ON n.id = t.node_id
 """
+"""All columns: an older program's database has fewer, and its tokens are good for all that."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,20 @@ def carry_tokens(tx: Transaction, newer: list[dict[str, Any]]) -> Carried:
     ended = kept = 0
     for token in newer:
         holder_since_ms = token.pop("holder_since_ms")
-        known = there.get(token["id"])
+        known, is_same = there.get(token["id"]), is_same_holder(tx, token, holder_since_ms)
+        if known is None and is_same and token["participant_id"] is not None:
+            # It was no longer the household's secret that spoke for its agent.
+            queries.close_to_secret(tx.conn, token["participant_id"])
         if known is None:
-            if token["revoked_ms"] is None and is_same_holder(tx, token, holder_since_ms):
+            if is_same and token["revoked_ms"] is None:
                 queries.insert_token(tx.conn, token)
                 kept += 1
         elif known.revoked_ms is None and token["revoked_ms"] is not None:
             revoke_token(tx, token["id"])
             ended += 1
+        elif known.revoked_ms is None and "ends_ms" in token:
+            rotated = {key: token[key] for key in ("ends_ms", "renew")}
+            queries.set_rotated(tx.conn, token["id"], rotated)
     return Carried(ended, kept)
 
 

@@ -69,6 +69,10 @@ def end_later(conn: sa.Connection, ids: list[str], ends_ms: int) -> None:
     conn.execute(tokens.update().where(tokens.c.id.in_(ids)).values(ends_ms=ends_ms, renew=0))
 
 
+def set_rotated(conn: sa.Connection, token_id: str, values: dict[str, int | None]) -> None:
+    conn.execute(tokens.update().where(tokens.c.id == token_id), values)
+
+
 def asked_grace_s(conn: sa.Connection, holder: Holder) -> int:
     """Give how long the old tokens of a holder go on, or 0 where nobody asked for new ones."""
     query = sa.select(sa.func.max(tokens.c.renew)).where(holder.tokens())

@@ -188,6 +188,39 @@ def test_a_token_that_was_ended_since_stays_ended_and_one_made_since_stays_good(
     assert statuses == [200, 401, 200, 401, 200]
 
 
+def test_a_token_that_was_replaced_since_still_ends_when_its_grace_is_over(bus):
+    old = person(bus, "boss")
+    file = back_up(bus)
+    rotation = {"kind": "person", "subject": "boss", "grace_s": 3600}
+    new = bus.call(bus.admin, "POST", "/api/tokens/rotate", rotation)[1]
+    newest = bus.call(bus.admin, "POST", "/api/tokens/rotate", rotation)[1]
+    before = {one["id"]: one["ends_at"] for one in tokens_of(bus)}
+    go_back(bus, file)
+    after = {one["id"]: one["ends_at"] for one in tokens_of(bus)}
+    assert after == before
+    assert [id_ for id_, ends_at in after.items() if ends_at is None] == [newest["id"]]
+    assert bus.call(old, "GET", "/api/whoami")[0] == 200
+    assert bus.call(new["token"], "GET", "/api/whoami")[0] == 200
+
+
+def tokens_of(bus) -> list[dict]:
+    known = bus.call(bus.admin, "GET", "/api/tokens")[1]["tokens"]
+    return [one for one in known if one["kind"] == "person"]
+
+
+def test_an_agent_that_got_a_token_since_is_not_the_household_s_secret_s_again(bus):
+    for name in ("kept", "ended", "never"):
+        bus.call(bus.admin, "POST", "/api/agents", {"name": name})
+    file = back_up(bus)
+    for name in ("kept", "ended"):
+        body = {"kind": "agent", "subject": name}
+        made = bus.call(bus.admin, "POST", "/api/tokens", body)[1]
+    bus.call(bus.admin, "DELETE", f"/api/tokens/{made['id']}")
+    go_back(bus, file)
+    agents = bus.call(bus.admin, "GET", "/api/agents")[1]["agents"]
+    assert [one["name"] for one in agents if one["shared_secret"]] == ["never"]
+
+
 def test_where_the_old_database_is_broken_it_is_said_that_ended_tokens_are_good_again(bus):
     boss = person(bus, "boss")
     file = back_up(bus)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bus.access import service as access
+from bus.access.rules import may_see
 from bus.clock import shown_time, to_text
 from bus.directory import service as directory
 from bus.guard import service as guard
@@ -119,6 +121,11 @@ def find_obstacle(tx: Transaction, row: Row, expires_ms: int | None) -> Result:
     recipient = directory.get(tx.conn, row.recipient_id)
     if recipient.removed:
         return {"result": "gone", "state": row.state, "reason": f"{row.to_name} was removed"}
+    if row.sender_id is not None and not may_see(
+        access.compartments_of(tx.conn, row.sender_id), recipient.compartments
+    ):
+        reason = f"{row.to_name} can no longer be reached by {row.from_name}"
+        return {"result": "gone", "state": row.state, "reason": reason}
     if expires_ms is None and row.expires_ms is not None and row.expires_ms <= tx.now_ms:
         reason = f"it was wanted until {to_text(row.expires_ms)}: give a new ttl"
         return {"result": "needs_ttl", "state": row.state, "reason": reason}

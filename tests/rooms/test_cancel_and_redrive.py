@@ -260,3 +260,14 @@ def test_a_recipient_sends_nobody_s_mail_again(house):
     who = house.principal("bob")
     done = house.store.write(lambda tx: mail.redrive_all(tx, who, mail.Which(), None))
     assert done["results"] == []
+
+
+def test_nothing_is_sent_again_to_who_has_left_the_sender_s_compartments(house):
+    sent, _ = kill(house)
+    house.store.write(lambda tx: directory.change(tx, "bob", {"node": None}))
+    house.store.write(lambda tx: directory.change(tx, "bob", {"compartments": ["apart"]}))
+    for who in ("alice", ADMIN):
+        assert redrive(house, who, sent) == ["gone"]
+    assert house.read("bob") == []
+    house.store.write(lambda tx: directory.change(tx, "bob", {"compartments": ["open", "apart"]}))
+    assert redrive(house, "alice", sent) == ["queued"]

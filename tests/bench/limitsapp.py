@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from bus.config import Config
+from bus.serving.notify import Notify
 from bus.serving.run import Server
 from bus.store.lock import take_lock
 
@@ -53,4 +54,4 @@ class Both:
 if __name__ == "__main__":
     config = Config.from_env(os.environ)
     take_lock(config.db_path)
-    Limits(config).run()
+    Limits(config, Notify.take(os.environ)).run()

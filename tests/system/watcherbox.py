@@ -110,7 +110,7 @@ class WatcherBox(Box):
             "journalctl",
             "--no-pager",
             "-n",
-            "40",
+            "200",  # a hang is told with the stack of every thread
             "_SYSTEMD_USER_UNIT=bus-watcher.service",
             check=False,
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page as BrowserPage
 
+EMPTY_PAGE = "<!doctype html>"
 LISTEN = """
 kinds => {
   window.heard = [];
@@ -86,13 +87,18 @@ class Program(Reader):
 
 
 class Page(Reader):
-    """EventSource in a page of the bus's own origin; the context puts the token on."""
+    """EventSource in a page of the bus's own origin; the context puts the token on.
+
+    The page is one that a proxy would serve beside the bus: the bus's own answers forbid, by their
+    Content-Security-Policy, that anything in them connects to anywhere.
+    """
 
     def __init__(self, page: BrowserPage, url: str) -> None:
         self._page = page
         self._taken = 0
         self._heard: deque[Heard] = deque()
-        page.goto(f"{url}/healthz")
+        page.route(f"{url}/", lambda route: route.fulfill(body=EMPTY_PAGE, content_type="text/html"))
+        page.goto(f"{url}/")
         page.evaluate(LISTEN, KINDS)
 
     @contextmanager

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page as BrowserPage
 
-EMPTY_PAGE = "<!doctype html>"
+EMPTY = "<!doctype html>"
 LISTEN = """
 kinds => {
   window.heard = [];
@@ -97,7 +97,7 @@ class Page(Reader):
         self._page = page
         self._taken = 0
         self._heard: deque[Heard] = deque()
-        page.route(f"{url}/", lambda route: route.fulfill(body=EMPTY_PAGE, content_type="text/html"))
+        page.route(f"{url}/", lambda route: route.fulfill(body=EMPTY, content_type="text/html"))
         page.goto(f"{url}/")
         page.evaluate(LISTEN, KINDS)
 

@@ -67,6 +67,7 @@ def _make_parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
     )
     parser.set_defaults(dir=None)
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, about: str) -> argparse.ArgumentParser:

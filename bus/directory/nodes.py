@@ -90,7 +90,8 @@ def make_code(tx: Transaction, name: str) -> dict[str, Any]:
         "expires_ms": expires_ms,
     }
     queries.insert_enrolment(tx.conn, values)
-    url = node.url or tx.config.url
+    # What is set now, before what the node was told once: a bus that moved has set it anew.
+    url = tx.config.public_url or node.url or tx.config.url
     shown = grouped_code(code)
     enrol = f"bus-watcher enrol {url} {shown}"
     return {"name": name, "code": shown, "expires_at": to_text(expires_ms), "enrol": enrol}

@@ -75,6 +75,8 @@ def place(config: Config, path: Path | None, name: str) -> tuple[Path, str]:
     """Choose the folder and the name of a backup."""
     if path is None:
         return config.data_dir / "backups", name
+    if not path.is_dir() and path.suffix != ".db":
+        raise InvalidRequestError(f"{path} is no folder, and no name of a database (NAME.db)")
     return (path, name) if path.is_dir() else (path.absolute().parent, path.name)
 
 

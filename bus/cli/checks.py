@@ -172,20 +172,20 @@ def check_nodes(look: Looked) -> Check:
     at = look.now_ms if look.holder else (facts.newest_ms(look.conn) or look.now_ms)
     unseen = facts.unseen_nodes(look.conn, at - UNSEEN_MS)
     if not unseen:
-        return Check("machines", OK, f"each was seen within {age(UNSEEN_MS)}")
+        return Check("nodes", OK, f"each was seen within {age(UNSEEN_MS)}")
     names = some(
         [f"{name} ({f'for {age(at - seen)}' if seen else 'never'})" for name, seen in unseen]
     )
     mend = "There: systemctl --user status bus-watcher; one that is gone: bus node remove NAME"
-    return Check("machines", WARN, f"not seen: {names}", mend)
+    return Check("nodes", WARN, f"not seen: {names}", mend)
 
 
-def check_dead(look: Looked) -> Check:
+def check_given_up(look: Looked) -> Check:
     dead = [message for message, _ in facts.dead_since(look.conn, look.now_ms - DAY_MS)]
     if not dead:
-        return Check("dead letters", OK, "none in the last day")
-    mend = "Why: bus trace ID"
-    return Check("dead letters", WARN, f"{len(dead)} in the last day: {some(dead)}", mend)
+        return Check("given up", OK, "none in the last day")
+    mend = "Why: bus trace ID; to send one again: bus redrive ID; all dead letters: bus dead"
+    return Check("given up", WARN, f"{len(dead)} in the last day: {some(dead)}", mend)
 
 
 def check_holds(look: Looked) -> Check:
@@ -237,11 +237,11 @@ CHECKS = (
     check_backups,
     check_nodes,
     check_wakes,
-    check_dead,
+    check_given_up,
     check_holds,
 )
 NEED_SCHEMA = frozenset(
-    {check_clock, check_tokens, check_nodes, check_wakes, check_dead, check_holds}
+    {check_clock, check_tokens, check_nodes, check_wakes, check_given_up, check_holds}
 )
 
 

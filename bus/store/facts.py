@@ -27,7 +27,7 @@ def stuck_wakes(conn: sqlite3.Connection, before_ms: int) -> Rows:
 
 
 def unseen_nodes(conn: sqlite3.Connection, before_ms: int) -> Rows:
-    """List the machines with agents that were last seen before a time, with that time or 0."""
+    """List the nodes with agents that were last seen before a time, with that time or 0."""
     query = (
         "SELECT n.name, coalesce(n.seen_ms, 0) FROM nodes n WHERE n.removed_ms IS NULL"
         " AND coalesce(n.seen_ms, 0) < ? AND EXISTS (SELECT 1 FROM participants p"
@@ -37,7 +37,7 @@ def unseen_nodes(conn: sqlite3.Connection, before_ms: int) -> Rows:
 
 
 def dead_since(conn: sqlite3.Connection, since_ms: int) -> Rows:
-    """List the dead letters since a time, newest first: the message and when it died."""
+    """List the deliveries that died since a time, newest first: the message, and when."""
     query = (
         "SELECT message_id, ended_ms FROM deliveries WHERE state = 'dead' AND ended_ms >= ?"
         " ORDER BY ended_ms DESC"

@@ -110,13 +110,13 @@ WAKE = (
 )
 FUTURE = "INSERT INTO log (at_ms, kind, data) VALUES ({now} + 90000000, 'state', '{{}}')"
 ILLNESSES = {
-    "machines": (
+    "nodes": (
         ["UPDATE nodes SET seen_ms = {now} - 7200000", FUTURE.replace("+ 90000000", "")],
         "shed (for 2 hours)",
         "bus-watcher",
     ),
     "wakes": ([WAKE], "anna (try 1)", "bus wakes"),
-    "dead letters": ([MESSAGE, DEAD], "1 in the last day: m_1", "bus trace"),
+    "given up": ([MESSAGE, DEAD], "1 in the last day: m_1", "bus trace"),
     "held threads": (
         ["INSERT INTO holds (thread, at_ms, reason) VALUES ('t_1', 1, '')"],
         "t_1",

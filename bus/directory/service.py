@@ -21,7 +21,7 @@ from bus.errors import (
     UnknownRecipientError,
 )
 from bus.store.log import Concerns, append
-from bus.store.transaction import RIGHTS
+from bus.store.transaction import RIGHTS, participant_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -358,7 +358,7 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
         for node_id in {one.node_id, now.node_id}:
             if node_id is not None:
                 tell_node(tx, node_id)
-    tx.look_again(RIGHTS)
+    tx.look_again(RIGHTS, participant_topic(one.id))
     tx.announce("participant_changed", participant_id=one.id)
     return now
 
@@ -377,6 +377,8 @@ def remove(tx: Transaction, name: str) -> None:
     queries.update_participant(tx.conn, one.id, {"removed_ms": tx.now_ms})
     if one.node_id is not None:
         tell_node(tx, one.node_id)
+    # Who came by the household's secret has no token whose end would tell its streams.
+    tx.look_again(RIGHTS, participant_topic(one.id))
     tx.announce("participant_removed", participant_id=one.id)
     tx.announce("participant_changed", participant_id=one.id)
 

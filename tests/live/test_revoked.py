@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import socket
+import urllib.request
 from contextlib import closing
+
+import pytest
+
+SECRET = "a household's long secret"
+CHANGES = {
+    "is removed": ("DELETE", "/api/agents/sue", None),
+    "is renamed": ("PATCH", "/api/agents/sue", {"name": "suzanne"}),
+    "gets a token": ("POST", "/api/tokens", {"kind": "agent", "subject": "sue"}),
+    "gets a compartment": ("PATCH", "/api/agents/sue", {"compartments": ["apart"]}),
+    "is closed to it": ("PATCH", "/api/agents/sue", {"shared_secret": False}),
+}
 
 
 def test_a_token_that_is_revoked_while_a_body_comes_sends_nothing(bus):
@@ -27,3 +39,31 @@ def test_a_token_that_is_revoked_while_a_body_comes_sends_nothing(bus):
         answer = b"".join(iter(lambda: link.recv(4096), b""))
     assert b" 401 " in answer.splitlines()[0]
     assert bus.call(ben["token"], "GET", "/api/inbox")[1]["items"] == []
+
+
+@pytest.fixture
+def household(bus):
+    """The same bus, with a secret of the household and heartbeats too rare to help."""
+
+    class Household(type(bus)):
+        @property
+        def environment(self):
+            return super().environment | {"BUS_SHARED_SECRET": SECRET, "BUS_HEARTBEAT_S": "60"}
+
+    bus.stop()
+    bus.__class__ = Household
+    bus.start()
+    return bus
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_stream_by_the_household_s_secret_ends_at_once_when_its_agent(household, what):
+    household.call(household.admin, "POST", "/api/agents", {"name": "sue"})
+    asked = urllib.request.Request(f"{household.url}/api/stream")
+    asked.add_header("X-Shared-Secret", SECRET)
+    asked.add_header("X-Agent", "sue")
+    with urllib.request.urlopen(asked, timeout=20) as stream:
+        while not next(stream).startswith(b"event: ready"):
+            pass
+        assert household.call(household.admin, *CHANGES[what])[0] < 300
+        assert b'"reason":"revoked"' in stream.read()

@@ -29,7 +29,7 @@ from bus.errors import StorageBusyError, WriterShareError
 from bus.logs import log
 from bus.store.disk import Disk, is_doubtful, storage_error, write_probe
 from bus.store.statement import connection_of
-from bus.store.transaction import Fact, Hooks, Transaction
+from bus.store.transaction import RIGHTS, Fact, Hooks, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +170,9 @@ class Writer:
             if job.error is None:
                 topics |= job.topics
                 facts += job.facts
+            elif is_doubtful(job.error):
+                # It may be on disk all the same: whoever has something open looks at its rights.
+                topics |= job.topics | {RIGHTS}
         try:
             self._look_again(topics)
             self._tell(facts)

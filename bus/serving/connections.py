@@ -36,8 +36,6 @@ class Connections:
         self._idle: dict[socket.socket, None] = {}
         self._strangers: defaultdict[str, dict[socket.socket, float]] = defaultdict(dict)
         self._address_of: dict[socket.socket, str] = {}
-        self.dropped = 0
-        """How many were hung up to make room."""
 
     @property
     def idle(self) -> tuple[socket.socket, ...]:
@@ -91,6 +89,5 @@ class Connections:
         return True
 
     def _drop(self, one: socket.socket) -> None:
-        self.dropped += 1
         self.remove(one)
         self._hang_up(one)

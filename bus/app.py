@@ -56,20 +56,20 @@ def create_app(
     mail.register(store.hooks)
     wakes.register(store.hooks)
     run = Runtime(
-        config,
-        store,
-        hub,
-        Tail(store, hub),
-        Presence(clock),
-        Drain(hub),
-        clock,
-        ids,
-        Limits(clock, config.rate_per_s, config.rate_burst),
-        Limits(clock, LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE),
-        Metrics(),
-        Places(config),
-        Keeper(store, hub),
-        Uses(clock),
+        config=config,
+        store=store,
+        hub=hub,
+        tail=Tail(store, hub),
+        presence=Presence(clock),
+        drain=Drain(hub),
+        clock=clock,
+        ids=ids,
+        limits=Limits(clock, config.rate_per_s, config.rate_burst),
+        strangers=Limits(clock, LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE),
+        metrics=Metrics(),
+        places=Places(config),
+        keeper=Keeper(store, hub),
+        uses=Uses(clock),
     )
     app = Flask("bus", static_folder=None)
     app.extensions["wakebus"] = run

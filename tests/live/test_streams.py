@@ -151,6 +151,8 @@ def test_waiting_reads_take_places_like_streams_so_that_sending_has_room(bus):
     token, _ = add(bus, "ann")
     with stream(bus, token), stream(bus, token):
         assert "wakebus_streams 2.0" in bus.call(bus.admin, "GET", "/metrics")[1]
+    while "wakebus_streams 0.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+        pass
     threads = [
         threading.Thread(target=bus.call, args=(token, "GET", "/api/inbox?wait=30"))
         for _ in range(32)

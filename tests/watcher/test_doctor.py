@@ -60,6 +60,16 @@ def test_a_file_that_others_can_read_is_named_with_its_mend(enrolled, name, mode
     assert by_name(machine.look_at_files(folder))["files"].state == "ok"
 
 
+def test_the_link_that_a_renamed_agent_leaves_is_as_private_as_its_file(enrolled):
+    folder = enrolled(agents=PROGRAM).folder
+    folder.settings_file.chmod(0o600)
+    (folder.path / "old.header").symlink_to("beta.header")
+    (folder.path / "older.header").symlink_to("gone.header")
+    assert by_name(machine.look_at_files(folder))["files"].state == "ok"
+    (folder.path / "beta.header").chmod(0o644)
+    assert by_name(machine.look_at_files(folder))["files"].state == "bad"
+
+
 def test_a_service_that_is_not_there_is_one_to_install(system, enrolled):
     found = by_name(machine.look_at_service(enrolled(agents=PROGRAM), system.environ))
     assert found["service"].mend.endswith("install")

@@ -32,7 +32,10 @@ def look_at_files(folder: Folder) -> Iterator[Finding]:
     """Look whether what holds secrets is its owner's alone."""
     wrong = 0
     for path in (folder.path, *sorted(folder.path.iterdir()), *sorted(folder.state.glob("*"))):
-        found = path.lstat()
+        try:
+            found = path.stat()  # of a renamed agent's old name: of the file that it leads to
+        except FileNotFoundError:
+            continue
         wanted = privatefile.FOLDER_MODE if stat.S_ISDIR(found.st_mode) else privatefile.FILE_MODE
         mode = stat.S_IMODE(found.st_mode)
         if found.st_uid != os.getuid():

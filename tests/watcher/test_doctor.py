@@ -198,6 +198,21 @@ def test_an_agent_that_openclaw_lacks_is_named_with_those_it_has(system, enrolle
     assert not any(word in repr(found) for word in SECRETS)
 
 
+def test_a_skill_that_openclaw_has_not_seen_yet_is_not_one_to_install_again(
+    system, enrolled, clock
+):
+    system.add_openclaw("beta")
+    settings = enrolled(agents={"beta": {}})
+    (system.state / "answer-with-beta").write_text(
+        (system.state / "answer-without-beta").read_text()
+    )
+    system.skill("beta").parent.mkdir(parents=True)
+    system.skill("beta").write_text("---\n")
+    found = by_name(turnside.look(settings, clock, system.environ))["skill of beta"]
+    assert "has not seen it yet" in found.seen
+    assert "install" not in found.mend
+
+
 def test_a_node_without_openclaw_is_not_asked_about_it(system, enrolled, clock):
     found = by_name(turnside.look(enrolled(agents=PROGRAM), clock, system.environ))
     assert set(found) == {"agent beta"}

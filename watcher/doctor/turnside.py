@@ -94,5 +94,8 @@ def _look_at_skill(settings: Settings, agent: AgentSettings, environ: Mapping[st
     place = skills.look(settings, agent, environ)
     if place.is_ready:
         return ok(f"skill of {agent.name}", f"ready: {place.path}")
+    if not place.trouble and place.path and place.path.is_file():
+        seen = f"written to {place.path}; {skills.NOT_SEEN}"
+        return warn(f"skill of {agent.name}", seen, "look again in some minutes")
     seen = place.trouble or "OpenClaw does not have it: the agent cannot write to others by itself"
     return warn(f"skill of {agent.name}", seen, f"{program()} install")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from watcher.settings import AgentSettings, Settings
 
 UNIT = "bus-watcher.service"
-NOT_SEEN = "OpenClaw's gateway has not seen it yet: its list of skills is some minutes old"
 
 
 def unit_name(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -180,7 +179,7 @@ class Installation:
         elif place.trouble:
             self._steps.leave(f"the skill of {agent.name}: {place.trouble}")
         else:
-            self._steps.kept(f"the skill of {agent.name}, though {NOT_SEEN}")
+            self._steps.kept(f"the skill of {agent.name}, though {skills.NOT_SEEN}")
 
     def _drop_old_skills(self, wanted: Mapping[Path, str]) -> None:
         for name in list(self._record.files):

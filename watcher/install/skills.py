@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from watcher.settings import AgentSettings, Settings
 
+NOT_SEEN = "OpenClaw's gateway has not seen it yet: its list of skills is some minutes old"
+
 
 class Place(NamedTuple):
     """Where an agent's skill is read from and how it stands; `trouble` where that is not known."""

@@ -46,7 +46,7 @@ LAST_STEP = {"delta": 0, POLLED: 0, BARE: 0}
 PROGRAM = ["openclaw", "agent", "--agent", "delta", "--message", "{text}"]
 EVENT = ["openclaw", "system", "event", "--text", "You have mail.", "--mode", "now"]
 WITHIN_S = 90
-BUDGET_S = 90
+BUDGET_S = 240
 # A wake by command reaches the model as a quoted system event: the command stands amid a line.
 READ = {"exec_match": r"(curl [^\n\\]*/api/inbox)\b", "in": "user", "text": "No command."}
 ACK = {"exec_match": r"(?m)^ack only: (curl [^\n]*)$", "in": "tool", "text": "Nothing to ack."}

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import msgspec
-from flask import current_app
+from flask import Response, current_app
 
 from bus import __version__
 from bus.web.answers import ANSWERS
@@ -36,8 +36,12 @@ REFUSED = {
 
 
 @calls.add("GET", "/openapi.json", who=(), summary="This description")
-def openapi() -> dict[str, Any]:
-    return describe(current_app.extensions["wakebus_calls"])
+def openapi() -> Response:
+    known = current_app.extensions
+    if "wakebus_openapi" not in known:
+        # Once: it takes milliseconds of the processor, and every stranger may ask.
+        known["wakebus_openapi"] = msgspec.json.encode(describe(known["wakebus_calls"]))
+    return Response(known["wakebus_openapi"], mimetype=JSON)
 
 
 def describe(table: list[Call]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         run = self._app.extensions["wakebus"]
         config = run.config
         self._connections = Connections(
-            config.max_connections, config.max_strangers, run.clock.monotonic_s, hang_up
+            config.max_connections, config.max_strangers, run.clock.monotonic_s, cut_off
         )
         self._first_request_s = config.first_request_s
         self._app.extensions["wakebus_trust"] = self._connections.trust
@@ -144,6 +144,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self._connections.end(sock)
             if not self.alive:
                 hang_up(sock)
+        # What was sent ahead is there at once: without this it would all be answered before others.
+        gevent.sleep(0)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop; a signal's handler must not block."""
@@ -182,8 +184,13 @@ def shake_hands(client: socket.socket, within_s: float) -> bool:
     return True
 
 
-def hang_up(connection: socket.socket) -> None:
+def hang_up(connection: socket.socket, how: int = socket.SHUT_RD) -> None:
     """Have the reading of a connection end; what is being written to it goes out."""
     # By the bare socket: gevent's own shutdown would raise in whoever reads now.
     with suppress(OSError):
-        connection._sock.shutdown(socket.SHUT_RD)  # type: ignore[attr-defined]  # noqa: SLF001
+        connection._sock.shutdown(how)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def cut_off(connection: socket.socket) -> None:
+    """Have a connection end now: one that reads no answer would keep its place while it is sent."""
+    hang_up(connection, socket.SHUT_RDWR)

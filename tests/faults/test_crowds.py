@@ -106,6 +106,13 @@ def test_a_bus_with_every_connection_in_use_says_so(bus, restart, parties):
     assert bus.call(parties, "GET", "/api/whoami")[0] == 200
 
 
+def test_strangers_that_ask_much_and_read_nothing_keep_nobody_out(bus, restart, parties):
+    restart(BUS_MAX_CONNECTIONS="6", BUS_MAX_STREAMS="5", BUS_MAX_STRANGERS="3")
+    much = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 200
+    with crowd(bus, 80, much), crowd(bus, 1, source="127.0.0.3"):
+        send_some(bus, parties, "80 that read nothing", count=3)
+
+
 def test_a_reader_that_never_reads_is_cut_off_and_holds_nobody_up(bus, restart, parties):
     restart(BUS_MAX_INBOX="1000000")
     ask = f"GET /api/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bus.admin}\r\n\r\n"

@@ -214,10 +214,8 @@ class Stream:
                 return
 
     def _choose_wait_s(self, trouble: BusError) -> float:
-        if self._farewell in {"lifetime", "revoked"}:
-            # an orderly end of one connection: nobody else comes back now. A token that was renewed
-            # here ends like this, too; where none took its place, the next answer says so.
-            self._backoff.reset()
+        if self._farewell == "lifetime":
+            self._backoff.reset()  # an orderly end of one connection: nobody else comes back now
             return self._clock.fraction()
         if self._farewell == "revoked" and self._has_new_papers():
             self._backoff.reset()  # renewed while this stream stood: the new token is good at once

@@ -162,7 +162,6 @@ GOOD = [HEAD, b"data: x\n\n", STALL]
         ([HEAD, b"retry: 3000\n:\n"], 3, 3.6),
         ([HEAD, b'retry: 3000\n:\nevent: bye\ndata: {"reason":"shutdown"}\n\n'], 3, 3.6),
         ([HEAD, b'retry: 3000\n:\nevent: bye\ndata: {"reason":"lifetime"}\n\n'], 0, 1),
-        ([HEAD, b'retry: 3000\n:\nevent: bye\ndata: {"reason":"revoked"}\n\n'], 0, 1),
     ],
 )
 def test_it_waits_as_long_as_it_should(play, connect, waits, first, least_s, most_s):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from watcher import __version__, daemon, enrol, log, program, settingsfile, skill
 from watcher.bus import AWAY, BusError
 from watcher.clock import SystemClock
-from watcher.install.record import Record
 from watcher.methods import Methods
 from watcher.privatefile import LooseFileError
 from watcher.settings import METHOD_NAMES, SettingsError
@@ -170,6 +169,8 @@ def _set(options: argparse.Namespace, folder: Folder) -> int:
 
 def _restart(folder: Folder) -> str:
     """Say what makes a watcher that runs take new settings."""
+    from watcher.install.record import Record  # noqa: PLC0415 - nothing that the daemon needs
+
     unit = Record.load(folder.install_file).unit
     how = f": systemctl --user restart {unit}" if unit else "."
     return f"To apply it, restart the watcher{how}"

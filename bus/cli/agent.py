@@ -172,8 +172,8 @@ def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> N
 @calls_bus(as_admin=True)
 def pause(caller: Caller, name: str) -> None:
     """Wake it no more; its mail waits."""
-    answer = caller.bus.change_agent(name, paused=True)
-    caller.done(answer, f"{harmless(name)} is paused; its mail waits. bus agent resume it")
+    answer, shown = caller.bus.change_agent(name, paused=True), harmless(name)
+    caller.done(answer, f"{shown} is paused; its mail waits until: bus agent resume {shown}")
 
 
 @command.command("resume")
@@ -209,7 +209,8 @@ def rename(caller: Caller, name: str, new: str) -> None:
     caller.done(
         answer,
         f"{harmless(name)} is {harmless(new)} now; "
-        "its node's watcher learns that by itself, and its token stays",
+        "its node's watcher learns that by itself, and its token stays. "
+        "On that node, `bus-watcher install` writes its skill with the new name",
     )
 
 

@@ -69,6 +69,11 @@ def end_later(conn: sa.Connection, ids: list[str], ends_ms: int) -> None:
     conn.execute(tokens.update().where(tokens.c.id.in_(ids)).values(ends_ms=ends_ms, renew=0))
 
 
+def shorten(conn: sa.Connection, holder: Holder, ends_ms: int) -> None:
+    later = sa.and_(holder.tokens(), tokens.c.ends_ms > ends_ms)
+    conn.execute(tokens.update().where(later).values(ends_ms=ends_ms))
+
+
 def set_rotated(conn: sa.Connection, token_id: str, values: dict[str, int | None]) -> None:
     conn.execute(tokens.update().where(tokens.c.id == token_id), values)
 

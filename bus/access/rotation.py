@@ -46,6 +46,9 @@ def rotate(  # noqa: PLR0913 - whose, how, and who asks
         return {"by": "node", "node": queries.node_name(tx.conn, node_id), "grace_s": grace_s}
     token_id, token = create_for(tx, holder, label="rotated")
     queries.end_later(tx.conn, old, tx.now_ms + grace_s * 1000)
+    if kind != "admin":
+        # What an earlier rotation left a longer grace: who is in haste means that one, too.
+        queries.shorten(tx.conn, holder, tx.now_ms + grace_s * 1000)
     tx.record("token_rotated", kind=kind, subject=subject, new=token_id, grace_s=grace_s)
     return {"by": "caller", "id": token_id, "token": token, "grace_s": grace_s}
 
@@ -83,6 +86,7 @@ def take(tx: Transaction, holder: queries.Holder, given: str, name: str) -> None
     if not grace_s or queries.is_hash_known(tx.conn, given):
         raise ConflictError(f"nobody asked to renew the token of {name}: bus token rotate")
     queries.end_later(tx.conn, queries.good_of(tx.conn, holder), tx.now_ms + grace_s * 1000)
+    queries.shorten(tx.conn, holder, tx.now_ms + grace_s * 1000)
     token_id, _ = create_for(tx, holder, label="renewed", known=given)
     tx.record("token_renewed", kind=holder.kind, subject=name, new=token_id, grace_s=grace_s)
 

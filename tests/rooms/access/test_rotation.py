@@ -65,6 +65,19 @@ def test_a_second_rotation_does_not_lengthen_the_first(house):
         enter(house, old)
 
 
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_second_rotation_in_haste_ends_what_the_first_left_long(house, placed, is_here):
+    _, old = placed
+    rotate(house, "agent", "bob", 86_400, is_here=True)
+    rotate(house, "agent", "bob", 60, is_here=is_here)
+    if not is_here:
+        renew(house, bob=hash_of(NEW))
+    house.clock.advance(61)
+    house.write(rotation.end_old)
+    with pytest.raises(UnauthorizedError):
+        enter(house, old)
+
+
 def test_the_administration_rotates_the_token_that_it_uses(house):
     first, _ = house.write(service.create_token, "admin")
     _, other = house.write(service.create_token, "admin")

@@ -5,6 +5,7 @@ Whoever presses Tab must neither wait nor read an error.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from bus.client import BusClient
 
 WITHIN_S = 1.0
+
+PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def agents(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -41,8 +44,8 @@ def recipients(context: click.Context, _parameter: click.Parameter, begun: str) 
 
 
 def matching(begun: str, names: list[str]) -> list[str]:
-    """Choose what a word may become; what a shell would not take for one word is left out."""
-    return sorted(name for name in names if name.startswith(begun) and name.isprintable())
+    """Choose what a word may become; what is no name on a bus, a shell might run, is left out."""
+    return sorted(name for name in names if name.startswith(begun) and PLAIN.fullmatch(name))
 
 
 def ask(context: click.Context, question: Callable[[BusClient], list[dict[str, Any]]]) -> list[str]:

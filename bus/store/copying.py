@@ -182,10 +182,13 @@ def schema_of(connection: sqlite3.Connection) -> str:
 
 
 def own_like(source: Path, made: Path) -> None:
-    """Give what root made to the owner of what it is a copy of."""
+    """Give what root made to the owner of what it is a copy of.
+
+    The folder may be that owner's, who could put a link to another's file there meanwhile.
+    """
     if os.geteuid() == 0:
         owner = source.stat()
-        os.chown(made, owner.st_uid, owner.st_gid)
+        os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync(path: Path) -> None:

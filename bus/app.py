@@ -26,7 +26,7 @@ from bus.wakes import api as wakes_api
 from bus.wakes import service as wakes
 from bus.wakes.keeper import Keeper
 from bus.web import calls, health, openapi, problems
-from bus.web.limits import Limits, Places, Uses
+from bus.web.limits import Coming, Limits, Places, Uses
 from bus.web.metrics import Metrics
 from bus.web.runtime import Runtime
 
@@ -68,6 +68,7 @@ def create_app(
         strangers=Limits(clock, LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE),
         metrics=Metrics(),
         places=Places(config),
+        coming=Coming(config.max_streams_each),
         keeper=Keeper(store, hub),
         uses=Uses(clock),
     )

@@ -96,7 +96,13 @@ SETTINGS: tuple[Setting, ...] = (
         "the most deliveries an agent may have open; a full inbox refuses",
     ),
     Setting("BUS_MAX_STREAMS", int, 800, "streams", "the most open streams and waiting reads"),
-    Setting("BUS_MAX_STREAMS_EACH", int, 32, "streams", "the same of one principal"),
+    Setting(
+        "BUS_MAX_STREAMS_EACH",
+        int,
+        32,
+        "streams",
+        "the same of one principal; so many of its requests may wait for their bodies, too",
+    ),
     Setting(
         "BUS_MAX_CONNECTIONS",
         int,

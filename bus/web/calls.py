@@ -151,7 +151,8 @@ def admit_with_body(call: Call) -> Principal:
     principal, began_s = admit(call), runtime().clock.monotonic_s()
     if call.method == "GET":
         return principal
-    read_body()
+    with runtime().coming.take(principal):
+        read_body()
     if runtime().clock.monotonic_s() - began_s < AT_ONCE_S:
         return principal
     with runtime().store.read() as conn:

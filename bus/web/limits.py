@@ -107,3 +107,27 @@ class Places:
         self._taken[principal.id] -= 1
         if not self._taken[principal.id]:
             del self._taken[principal.id]
+
+
+class Coming:
+    """Requests whose bodies are still coming: so many each, as each keeps a connection."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, principal: Principal) -> Iterator[None]:
+        """Hold a place while a body is read, or refuse."""
+        if self._open[principal.id] >= self._each:
+            raise RateLimitedError(
+                f"{principal.name} has {self._each} requests whose bodies have not come yet",
+                retry_after_s=5,
+            )
+        self._open[principal.id] += 1
+        try:
+            yield
+        finally:
+            self._open[principal.id] -= 1
+            if not self._open[principal.id]:
+                del self._open[principal.id]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bus.serving.drain import Drain
     from bus.store.store import Store
     from bus.wakes.keeper import Keeper
-    from bus.web.limits import Limits, Places, Uses
+    from bus.web.limits import Coming, Limits, Places, Uses
     from bus.web.metrics import Metrics
 
 
@@ -38,6 +38,7 @@ class Runtime:
     """Lines of the log, by address."""
     metrics: Metrics
     places: Places
+    coming: Coming
     keeper: Keeper
     uses: Uses
 

@@ -113,6 +113,19 @@ def test_strangers_that_ask_much_and_read_nothing_keep_nobody_out(bus, restart, 
         send_some(bus, parties, "80 that read nothing", count=3)
 
 
+def test_one_token_with_bodies_that_never_come_keeps_nobody_out(bus, restart, add):
+    ann, ben = add("ann"), add("ben")
+    restart(BUS_MAX_CONNECTIONS="12", BUS_MAX_STREAMS="4", BUS_MAX_STREAMS_EACH="4")
+    half = f"POST /api/send HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ann}\r\n"
+    half += "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    with crowd(bus, 20, half.encode()) as links:
+        said = b""
+        while b"ann has 4 requests whose bodies" not in said:
+            said += links[4].recv(4096)
+        send_some(bus, ben, "20 halves of one token", count=3)
+    assert said.startswith(b"HTTP/1.1 429 ")
+
+
 def test_a_reader_that_never_reads_is_cut_off_and_holds_nobody_up(bus, restart, parties):
     restart(BUS_MAX_INBOX="1000000")
     ask = f"GET /api/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bus.admin}\r\n\r\n"

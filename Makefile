@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Most of what the tests wait for is not a processor, so that they take one process more than that.
+PARALLEL := --numprocesses $(shell expr $$(nproc) + 1)
 PORT ?= $(or $(BUS_PORT),8091)
 
 .PHONY: up test test-gevent lint pyz bench chaos clean
@@ -39,7 +41,7 @@ up: .venv/installed
 	@BUS_PORT=$(PORT) $(BIN)/bus up
 
 test: .venv/tested
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(PARALLEL)
 
 test-gevent: .venv/tested
 	$(BIN)/python -m gevent.monkey --module pytest -q tests/rooms tests/unit tests/migration

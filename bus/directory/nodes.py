@@ -15,6 +15,7 @@ from bus.errors import (
     CodeUsedError,
     ConflictError,
     InvalidRequestError,
+    MixedCompartmentsError,
     NameTakenError,
     NotFoundError,
     OtherNodeError,
@@ -172,7 +173,15 @@ def check_neighbours(tx: Transaction, node: Any, names: Iterable[str]) -> None:
     for name in names:
         other = queries.node_named(tx.conn, name)
         if other is not None and other.id != node.id:
-            service.check_together(tx.conn, node.id, other.id)
+            try:
+                service.check_together(tx.conn, node.id, other.id)
+            except MixedCompartmentsError as error:
+                # By name of the nodes: whose agents they are is not for who has but a code.
+                raise MixedCompartmentsError(
+                    f"the agents of {node.name} and of {other.name}, which this Unix user has "
+                    "already, are in different compartments and could read each other's files and "
+                    "tokens: use a Unix user of its own for each"
+                ) from error
 
 
 def make_tokens(tx: Transaction, node: Any, agents: Any, secret: tuple[str, str, str]) -> None:

@@ -54,7 +54,8 @@ def check_file(config: Config, file: Path) -> None:
         raise InvalidRequestError(f"{file} is the database itself; name a backup")
     with open_beside(file) as looked:
         schema = schema_of(looked)
-    if not schema:
+        tables = {row[0] for row in looked.execute("SELECT name FROM sqlite_master")}
+    if not schema or not {"meta", "log", "messages", "deliveries"} <= tables:
         raise SchemaError(f"{file} is a database, but none of a bus")
     try:
         pending(schema)

@@ -65,7 +65,7 @@ class BusHost:
     def is_ready(self) -> bool:
         with self.client() as client:
             try:
-                return client.is_ready()
+                return bool(client.ready())
             except ClientError:
                 return False
 

@@ -22,8 +22,8 @@ def version(machine, file):
     return machine.say(AT % file)
 
 
-def test_an_old_database_is_saved_and_brought_up_with_all_its_mail(machine):
-    shutil.copy(Path(__file__).with_name("olden.py"), machine.program)
+def test_an_old_database_is_saved_and_brought_up_with_all_its_mail(machine, program):
+    shutil.copy(Path(__file__).with_name("olden.py"), program)
     machine.post("of-the-old-days")
     machine.do(f"systemctl stop wakebus; {PROGRAM}/bin/python {PROGRAM}/olden.py {DATA}")
     assert version(machine, f"{DATA}/bus.db") == "0001"

@@ -172,6 +172,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             path = nodeid.partition("::")[0]
             return next((name for start, name in TOGETHER.items() if path.startswith(start)), path)
 
+        def _assign_work_unit(self, node: Any) -> None:
+            for name in TOGETHER.values():  # they take longest: begun last, all would wait for them
+                if name in self.workqueue:
+                    self.workqueue.move_to_end(name, last=False)
+            super()._assign_work_unit(node)
+
     return ByFile(config, log)
 
 

@@ -171,7 +171,7 @@ def test_plain_http_to_another_machine_is_told_of(enrolled, clock):
 
 
 def test_a_stream_that_a_proxy_holds_back_is_told_of(bus, enrolled, clock, answers, monkeypatch):
-    monkeypatch.setattr("watcher.doctor.busside.HELLO_LIMIT_S", 0.3)
+    monkeypatch.setattr("watcher.doctor.busside.HELLO_S", 0.3)
     bus.hello = b""
     found = by_name(BusSide(enrolled(), clock).look())
     assert found["stream"].state == "bad"

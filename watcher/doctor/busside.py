@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from watcher.settings import Folder, Settings
 
 LIMIT_S = 10.0
-HELLO_LIMIT_S = 10.0
+HELLO_S = 10.0
 CLOCK_OFF_S = 30.0
 CERTIFICATE_SOON_S = 14 * 86_400
 MAX_LINES = 200
@@ -146,7 +146,7 @@ class BusSide:
             yield bad("stream", str(error), "the same as for the bus and the node's token")
             return
         except (OSError, http.client.HTTPException, ValueError) as error:
-            seen = f"no first event came in {HELLO_LIMIT_S:g} s: {str(error) or type(error).__name__}"
+            seen = f"no first event came in {HELLO_S:g} s: {str(error) or type(error).__name__}"
             mend = "a proxy on the way keeps the stream back: docs/howto/behind-a-proxy.md"
             yield bad("stream", seen, mend)
             return
@@ -156,7 +156,7 @@ class BusSide:
     def _listen(self) -> dict[str, Any]:
         """Open a stream that only listens, and give its first event."""
         connection = self._where.connect(LIMIT_S)
-        address.limit_answer(connection, HELLO_LIMIT_S)
+        address.limit_answer(connection, HELLO_S)
         try:
             target = self._where.target("/api/stream", {"last_event_id": "now"})
             token = authorize(self._settings.folder.read_node_token)

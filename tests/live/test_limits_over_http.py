@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 
@@ -373,7 +373,9 @@ def test_what_is_no_request_does_not_hurt_the_next_one(bus, said):
     where = bus.url.removeprefix("http://").split(":")
     with socket.create_connection((where[0], int(where[1])), timeout=20) as link:
         link.sendall(said)
-        link.shutdown(socket.SHUT_WR)
-        answer = link.recv(4096)
+        answer = b""
+        with suppress(OSError):  # who is no client may be hung up on before it has read
+            link.shutdown(socket.SHUT_WR)
+            answer = link.recv(4096)
     assert not answer or answer.startswith(b"HTTP/1.1 4")
     assert bus.call(bus.admin, "GET", "/api/whoami")[0] == 200

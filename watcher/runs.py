@@ -5,6 +5,7 @@ It must not know how they were asked for.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from watcher.methods.base import Outcome
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 MAX_REASON_CHARS = 500
 SILENT_END = "the turn ended without a visible line (NO_REPLY)"
+LOCKED_OUT = re.compile(r"(borrowed )?(agent|openclaw state) database ", re.IGNORECASE)
+"""How OpenClaw 2026.9 begins the error of a gateway that lost its own state's database.
+
+Seen on a loaded machine: a slow upkeep of its sessions ("Agent database cleanup failed"), after
+which no turn begins until the gateway is restarted; its error code is that of a failing model.
+"""
 _TASK_ENDS = {"failed": "failed", "cancelled": "was cancelled", "timed_out": "timed out"}
 
 
@@ -29,7 +36,7 @@ def judge_answer(answer: Mapping[str, Any]) -> Outcome | None:
     if status == "error" and _is_silent(answer):
         return Outcome("ended", SILENT_END)
     if status == "error":
-        return Outcome("failed", _explain(answer))
+        return _judge_error(_explain(answer))
     if status == "timeout" and ("endedAt" in answer or "summary" in answer):
         return Outcome("failed", _explain(answer))  # the run's own limit, not that of our waiting
     return None
@@ -42,8 +49,16 @@ def judge_task(task: Mapping[str, Any]) -> Outcome | None:
         return Outcome("ended")
     if status in _TASK_ENDS:
         why = _tidy(task.get("error") or task.get("terminalSummary") or "")
+        if LOCKED_OUT.match(why):
+            return _judge_error(why)
         return Outcome("failed", f"the turn {_TASK_ENDS[status]}{': ' if why else ''}{why}")
     return None
+
+
+def _judge_error(why: str) -> Outcome:
+    if LOCKED_OUT.match(why):
+        return Outcome("no_turn", f"OpenClaw lost its own state ({why}): restart its gateway")
+    return Outcome("failed", why)
 
 
 def _is_silent(answer: Mapping[str, Any]) -> bool:

@@ -144,7 +144,12 @@ def on_failed(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any
 
 
 def on_no_turn(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
-    """Hear that no turn began: no attempt is counted, unless the runtime has no such agent."""
+    """Hear that no turn began: no attempt is counted, unless the runtime has no such agent.
+
+    A turn that read its inbox did begin, whatever its runtime says of it.
+    """
+    if wake.read_ms is not None:
+        return on_failed(tx, wake, said)
     reason = f"no turn could be started: {said.get('reason') or 'no reason given'}"
     if said.get("permanent"):
         mail.end_all_waiting(tx, wake.participant_id, reason)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +23,25 @@ if TYPE_CHECKING:
 FIRST_PORT = 29110
 PORT_STEP = 10
 START_LIMIT_S = 240
+
+
+@cache
+def lab_without_upkeep() -> Path:
+    """Give the lab's script with a configuration that leaves the sessions' upkeep out.
+
+    On a loaded machine the upkeep of OpenClaw 2026.9.6 may take its database away from its own
+    gateway until a restart ("Agent database cleanup failed", watcher/runs.py).
+    """
+    lab = Path(os.environ["WAKEBUS_LAB"]) / "openclaw"
+    ours = Path(tempfile.mkdtemp(prefix="wakebus-openclaw-"))
+    atexit.register(shutil.rmtree, ours)
+    for file in lab.iterdir():
+        (ours / file.name).symlink_to(file)
+    template = ours / "openclaw.json.tmpl"
+    text = template.read_text()
+    template.unlink()
+    template.write_text(text.replace("{", '{\n  "session": {"maintenance": {"mode": "warn"}},', 1))
+    return ours / "openclaw-lab.sh"
 
 
 @dataclass
@@ -125,9 +148,8 @@ class OpenClaw:
             yield key, (quoted or plain).replace("$PATH", os.environ["PATH"])
 
     def _lab(self, *arguments: str) -> str:
-        script = Path(os.environ["WAKEBUS_LAB"]) / "openclaw" / "openclaw-lab.sh"
         done = subprocess.run(
-            [script, *arguments],
+            [lab_without_upkeep(), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

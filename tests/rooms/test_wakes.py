@@ -54,6 +54,23 @@ def test_a_gateway_that_is_down_counts_no_attempt_and_is_asked_again_later(house
     assert "ECONNREFUSED" in told["reason"]
 
 
+def test_a_gateway_that_lost_its_own_state_after_the_admission_costs_the_mail_no_attempt(house):
+    sent = house.send("alice", "bob")
+    wake = taken(house, "received", "admitted")
+    house.report(wake, "no_turn", reason="OpenClaw lost its own state")
+    told = house.trace("alice", sent["id"])
+    assert (told["state"], told["failed_attempts"]) == ("queued", 0)
+    assert "OpenClaw lost its own state" in told["reason"]
+
+
+def test_a_turn_that_read_its_inbox_did_begin_whatever_its_runtime_says(house):
+    sent = house.send("alice", "bob")
+    wake = taken(house, "received", "admitted")
+    house.read("bob")
+    house.report(wake, "no_turn", reason="OpenClaw lost its own state")
+    assert house.trace("alice", sent["id"])["failed_attempts"] == 1
+
+
 def test_an_agent_that_its_gateway_does_not_know_is_dead_at_once_and_the_sender_told(house):
     sent = house.send("alice", "bob")
     (wake,) = house.open_wakes()

@@ -210,6 +210,13 @@ def test_at_a_stop_it_leaves_the_turn_be(openclaw, start):
             {"status": "error"},
             Outcome("failed", "the turn failed, and OpenClaw does not say why"),
         ),
+        (
+            {"status": "error", "error": "Agent database cleanup failed"},
+            Outcome(
+                "no_turn",
+                "OpenClaw lost its own state (Agent database cleanup failed): restart its gateway",
+            ),
+        ),
     ],
 )
 def test_it_says_how_a_turn_went_wrong(openclaw, start, answer, outcome):

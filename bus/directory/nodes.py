@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from bus.access import rotation
 from bus.access import service as access
 from bus.clock import shown_time, to_text
-from bus.directory import queries, service
+from bus.directory import queries
+from bus.directory.apart import check_node, check_together
+from bus.directory.changing import add, change, tell_node
+from bus.directory.finding import find, visible
 from bus.directory.rules import bare_code, check_header_dir, check_name, check_url, grouped_code
 from bus.errors import (
     CodeExpiredError,
@@ -37,7 +40,7 @@ CODE_CHARS, SALT_CHARS, NONCE_CHARS = 16, 48, 16
 def register(hooks: Hooks) -> None:
     """Keep when a node's watcher came and went."""
     hooks.on("node_seen", mark_seen)
-    hooks.on("tokens_to_renew", service.tell_node)
+    hooks.on("tokens_to_renew", tell_node)
 
 
 def find_node(tx: Transaction, name: str) -> Any:
@@ -57,15 +60,15 @@ def add_node(tx: Transaction, name: str, agents: list[str], url: str) -> dict[st
     node_id = queries.insert_node(tx.conn, values)
     for agent in agents:
         place(tx, agent, name, node_id)
-    service.check_node(tx.conn, node_id)
+    check_node(tx.conn, node_id)
     return make_code(tx, name)
 
 
 def place(tx: Transaction, agent: str, node: str, node_id: int) -> None:
     """Put an agent on a node that has none yet."""
-    one = service.find(tx.conn, agent)
+    one = find(tx.conn, agent)
     if one is None:
-        service.add(tx, {"name": agent, "node": node})
+        add(tx, {"name": agent, "node": node})
     elif one.kind == "person":
         raise InvalidRequestError(f"{agent} is a person; a node has agents")
     elif one.node_id not in {None, node_id}:
@@ -73,7 +76,7 @@ def place(tx: Transaction, agent: str, node: str, node_id: int) -> None:
             f"{agent} is on another node; leave it out here, then: bus agent move {agent} {node}"
         )
     else:
-        service.change(tx, agent, {"node": node})
+        change(tx, agent, {"node": node})
 
 
 def make_code(tx: Transaction, name: str) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def redeem(tx: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
     check_present_node(tx, node, given.get("present_node", ""))
     url = check_url(given["url"])
     header_dir = check_header_dir(given["header_dir"])
-    service.check_node(tx.conn, node.id)
+    check_node(tx.conn, node.id)
     check_neighbours(tx, node, given.get("neighbours", ()))
     # Whoever came onto the node since the code was made was not meant by who made it.
     meant = json.loads(kept.agents)
@@ -174,7 +177,7 @@ def check_neighbours(tx: Transaction, node: Any, names: Iterable[str]) -> None:
         other = queries.node_named(tx.conn, name)
         if other is not None and other.id != node.id:
             try:
-                service.check_together(tx.conn, node.id, other.id)
+                check_together(tx.conn, node.id, other.id)
             except MixedCompartmentsError as error:
                 # By name of the nodes: whose agents they are is not for who has but a code.
                 raise MixedCompartmentsError(
@@ -201,7 +204,7 @@ def rename_node(tx: Transaction, name: str, new: str) -> None:
     if queries.node_named(tx.conn, check_name(new)) is not None:
         raise NameTakenError(f"there is a node {new!r}")
     queries.update_node(tx.conn, node.id, {"name": new})
-    service.tell_node(tx, node.id)
+    tell_node(tx, node.id)
     tx.look_again(RIGHTS)
 
 
@@ -215,7 +218,7 @@ def remove_node(tx: Transaction, name: str, *, force: bool, move_to: str = "") -
     if move_to and find_node(tx, move_to).id == node.id:
         raise ConflictError(f"{name} cannot take its own agents: it is to be removed")
     for agent in agents:
-        service.change(tx, agent.name, {"node": move_to or None})
+        change(tx, agent.name, {"node": move_to or None})
     access.revoke_all_of(tx, node_id=node.id)
     queries.update_node(tx.conn, node.id, {"removed_ms": tx.now_ms})
 
@@ -254,7 +257,7 @@ def mark_seen(tx: Transaction, node_id: int) -> None:
 
 def list_nodes(conn: sa.Connection, principal: Principal) -> list[dict[str, Any]]:
     """List the nodes of agents that the principal may know of, with those; all to an admin."""
-    seen = service.visible(conn, principal)
+    seen = visible(conn, principal)
     known = {one.node_id for one in seen}
     return [
         {

@@ -1,0 +1,53 @@
+"""What a reader is shown of agents and people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.clock import shown_time, to_text
+from bus.directory import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.directory.model import Participant
+
+
+def show(
+    conn: sa.Connection, principal: Principal, several: Iterable[Participant]
+) -> dict[int, dict[str, Any]]:
+    """Show what is kept of agents and people; of their compartments only the reader's own."""
+    by_id, nodes = {one.id: one for one in several}, queries.node_names(conn)
+    rows = queries.with_ids(conn, list(by_id))
+    return {row.id: show_one(principal, by_id[row.id], row, nodes) for row in rows}
+
+
+def show_one(
+    principal: Principal, one: Participant, row: sa.Row[Any], nodes: Mapping[int, str]
+) -> dict[str, Any]:
+    """Show one of them."""
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "node": nodes.get(one.node_id) if one.node_id is not None else None,
+        "local_agent": one.local_agent,
+        "session_key": one.session_key,
+        "display_name": one.display_name,
+        "accepts": list(one.accepts) if one.accepts is not None else None,
+        "compartments": sorted(
+            one.compartments
+            if principal.kind == "admin"
+            else one.compartments & principal.compartments
+        ),
+        "paused": one.paused,
+        "paused_at": shown_time(one.paused_ms),
+        "shared_secret": bool(row.open_to_secret),
+        "method": row.method,
+        "method_why": row.method_why,
+        "created_at": to_text(row.created_ms),
+        "last_read_at": shown_time(row.last_read_ms),
+        "last_woken_at": shown_time(row.last_woken_ms),
+    }

@@ -10,7 +10,7 @@ from bus.access import service as access
 from bus.cli.calling import ADMIN_FILE, read_token, write_secret
 from bus.cli.failing import Failure
 from bus.clock import SystemClock
-from bus.directory import nodes
+from bus.directory import enrolment, nodes
 from bus.mail import service as mail
 from bus.mail import waking
 from bus.store import lock, log, restoring
@@ -80,7 +80,7 @@ def begin_again(tx: Transaction, newer: list[dict[str, Any]] | None, admin: str)
         room.register(tx.hooks)
     newest, epoch = log.newest(tx.conn), log.begin_epoch(tx)
     carried = None if newer is None else carrying.carry_tokens(tx, newer)
-    nodes.void_codes(tx)
+    enrolment.void_codes(tx)
     fenced = anew.start_anew(tx)
     is_lost = not access.is_known(tx.conn, admin) if admin else newer is None
     token = access.replace_admin_token(tx) if is_lost else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from flask import request
 
-from bus.directory import nodes, service
+from bus.directory import enrolment, nodes, service
 from bus.web.calls import Calls
 from bus.web.request import read_json, read_query
 from bus.web.runtime import runtime
@@ -188,7 +188,7 @@ def add_node(principal: Principal) -> tuple[dict[str, Any], int]:
 
 @calls.add("POST", "/api/nodes/<name>/code", who=ADMIN, summary="A new code for a node")
 def new_code(principal: Principal, name: str) -> tuple[dict[str, Any], int]:
-    return runtime().store.write(lambda tx: nodes.make_code(tx, name), principal.id), 201
+    return runtime().store.write(lambda tx: enrolment.make_code(tx, name), principal.id), 201
 
 
 @calls.add("PATCH", "/api/nodes/<name>", who=ADMIN, summary="Rename a node", body=NameBody)
@@ -235,4 +235,4 @@ def enrol() -> dict[str, Any]:
     # No token is asked for: the code is the credential, so the caller's address has the limit.
     runtime().limits.take(f"enrol {request.remote_addr}")
     given = msgspec.structs.asdict(read_json(EnrolBody))
-    return runtime().store.write(lambda tx: nodes.redeem(tx, given), "enrol")
+    return runtime().store.write(lambda tx: enrolment.redeem(tx, given), "enrol")

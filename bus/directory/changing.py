@@ -9,7 +9,7 @@ from bus.access import service as access
 from bus.clock import to_text
 from bus.directory import queries
 from bus.directory.apart import check_node
-from bus.directory.finding import find, get
+from bus.directory.finding import find, find_node, get
 from bus.directory.model import KINDS
 from bus.directory.rules import check_name
 from bus.errors import InvalidRequestError, NameTakenError, NotFoundError
@@ -69,13 +69,8 @@ def check_names(names: Iterable[str]) -> list[str]:
 
 
 def node_id_of(conn: sa.Connection, name: str | None) -> int | None:
-    """Find a node by name; no name is no node."""
-    if not name:
-        return None
-    node = queries.node_named(conn, name)
-    if node is None:
-        raise NotFoundError(f"no node {name[:70]!r} (bus node list)")
-    return int(node.id)
+    """Find a node's id by its name; no name is no node."""
+    return int(find_node(conn, name).id) if name else None
 
 
 def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant:

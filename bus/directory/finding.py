@@ -33,6 +33,14 @@ def get(conn: sa.Connection, participant_id: int) -> Participant:
     return shape(conn, row)
 
 
+def find_node(conn: sa.Connection, name: str) -> sa.Row[Any]:
+    """Find a node by name."""
+    node = queries.node_named(conn, name)
+    if node is None:
+        raise NotFoundError(f"no node {name[:70]!r} (bus node list)")
+    return node
+
+
 def find_visible(conn: sa.Connection, principal: Principal, name: str) -> Participant:
     """Find a participant that the principal may know of; absent and invisible are alike."""
     one = find(conn, name)

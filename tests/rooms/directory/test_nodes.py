@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bus.access import service as access
-from bus.directory import nodes, queries, service
+from bus.directory import enrolment, nodes, queries, service
 from bus.errors import (
     CodeExpiredError,
     CodeUsedError,
@@ -33,7 +33,7 @@ def redeem(house, code, nonce=NONCE, **more):
         "instance": "i",
         "header_dir": "$HOME/.wakebus",
     }
-    return house.write(nodes.redeem, given | more)
+    return house.write(enrolment.redeem, given | more)
 
 
 def enter(house, token):
@@ -145,7 +145,7 @@ def test_an_unknown_code_is_not_found(house):
 
 def test_a_new_code_voids_the_old_one(house):
     old = add_node(house)
-    new = house.write(nodes.make_code, "attic")["code"]
+    new = house.write(enrolment.make_code, "attic")["code"]
     with pytest.raises(NotFoundError):
         redeem(house, old)
     assert redeem(house, new)["node"] == "attic"
@@ -153,7 +153,7 @@ def test_a_new_code_voids_the_old_one(house):
 
 def test_a_new_enrolment_ends_the_tokens_of_the_old_one(house):
     old = redeem(house, add_node(house))
-    new = redeem(house, house.write(nodes.make_code, "attic")["code"])
+    new = redeem(house, house.write(enrolment.make_code, "attic")["code"])
     for token in (old["token"], old["agents"][0]["token"]):
         with pytest.raises(UnauthorizedError):
             enter(house, token)
@@ -163,7 +163,7 @@ def test_a_new_enrolment_ends_the_tokens_of_the_old_one(house):
 def test_a_repeat_never_answers_with_tokens_that_do_not_work(house):
     code = add_node(house)
     redeem(house, code)
-    redeem(house, house.write(nodes.make_code, "attic")["code"], "m" * 32)
+    redeem(house, house.write(enrolment.make_code, "attic")["code"], "m" * 32)
     with pytest.raises(CodeUsedError):
         redeem(house, code)
 
@@ -180,7 +180,7 @@ def test_a_code_gives_nothing_of_an_agent_that_was_put_on_the_node_after_it(hous
     code = add_node(house)
     house.add("winnie", node="attic")
     assert [agent["name"] for agent in redeem(house, code)["agents"]] == ["bob"]
-    later = house.write(nodes.make_code, "attic")["code"]
+    later = house.write(enrolment.make_code, "attic")["code"]
     got = redeem(house, later, "m" * 32)["agents"]
     assert [agent["name"] for agent in got] == ["bob", "winnie"]
 
@@ -286,5 +286,5 @@ def test_a_unix_user_may_have_two_nodes_of_the_same_compartments(house):
 def test_a_renamed_node_is_enrolled_again_in_its_own_folder(house):
     redeem(house, add_node(house))
     house.write(nodes.rename_node, "attic", "loft")
-    code = house.write(nodes.make_code, "loft")["code"]
+    code = house.write(enrolment.make_code, "loft")["code"]
     assert redeem(house, code, present_node="attic")["node"] == "loft"

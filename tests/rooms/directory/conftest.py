@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from bus.access import service as access
 from bus.clock import ManualClock
 from bus.config import Config
+from bus.directory import enrolment, nodes
 from bus.directory import service as directory
 from bus.ids import CountingIds
 from bus.store.migrate import migrate
 from bus.store.store import Store
+
+NONCE = "n" * 32
 
 
 class House:
@@ -28,6 +32,22 @@ class House:
 
     def add(self, name, **fields):
         return self.write(directory.add, {"name": name, **fields})
+
+    def add_node(self, name="attic", agents=("bob",)):
+        return self.write(nodes.add_node, name, list(agents), "")["code"]
+
+    def redeem(self, code, nonce=NONCE, **more):
+        given = {
+            "code": code,
+            "nonce": nonce,
+            "url": "http://bus.lan:8091",
+            "instance": "i",
+            "header_dir": "$HOME/.wakebus",
+        }
+        return self.write(enrolment.redeem, given | more)
+
+    def enter(self, token):
+        return self.read(access.authenticate, self.config, f"Bearer {token}", "", "")
 
 
 @pytest.fixture

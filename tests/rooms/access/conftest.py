@@ -4,38 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bus.clock import ManualClock
-from bus.config import Config
-from bus.directory import service as directory
-from bus.ids import CountingIds
-from bus.store.migrate import migrate
-from bus.store.store import Store
+from tests.rooms.onestore import OneStore, running
 
 SHARED_SECRET = "a household's long secret"
 
 
-class House:
-    """One store, the topics that were told to look again, and short ways to write and read."""
-
-    def __init__(self, config):
-        self.config, self.clock, self.topics = config, ManualClock(), set()
-        self.store = Store(config, self.clock, CountingIds(), self.topics.update)
-
-    def write(self, verb, *args, **more):
-        return self.store.write(lambda tx: verb(tx, *args, **more))
-
-    def read(self, query, *args, **more):
-        with self.store.read() as conn:
-            return query(conn, *args, **more)
-
-    def add(self, name, **fields):
-        return self.write(directory.add, {"name": name, **fields})
-
-
 @pytest.fixture
 def house(tmp_path):
-    config = Config(data_dir=tmp_path / "data", shared_secret=SHARED_SECRET)
-    migrate(config)
-    one = House(config)
-    yield one
-    one.store.close()
+    with running(OneStore, tmp_path / "data", shared_secret=SHARED_SECRET) as one:
+        yield one

@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from bus.access import queries
 from bus.access.service import revoke_token
+from bus.store import facts
 from bus.store.beside import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bus.store.transaction import Transaction
-
-TOKENS = """
-SELECT t.*, coalesce(p.created_ms, n.created_ms, 0) AS holder_since_ms
-FROM tokens t LEFT JOIN participants p ON p.id = t.participant_id
-              LEFT JOIN nodes n ON n.id = t.node_id
-"""
-"""All columns: an older program's database has fewer, and its tokens are good for all that."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +36,7 @@ def read_tokens(db_path: Path) -> list[dict[str, Any]] | None:
         return None
     try:
         with closing(connect(db_path)) as old:
-            old.row_factory = sqlite3.Row
-            return [dict(row) for row in old.execute(TOKENS)]
+            return facts.tokens_and_holders(old)
     except sqlite3.DatabaseError:
         return None
 

@@ -1,8 +1,12 @@
-"""What `bus doctor` asks of a database, one named function each; it only looks."""
+"""What is asked of a database from beside the bus, by doctor and over a restore; it only looks.
+
+One named function for each question.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,3 +59,17 @@ def good_admin_tokens(conn: sqlite3.Connection) -> list[str]:
     """List the hashes of the tokens that administer."""
     query = "SELECT hash FROM tokens WHERE kind = 'admin' AND revoked_ms IS NULL"
     return [hash_ for (hash_,) in conn.execute(query)]
+
+
+def tokens_and_holders(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+    """List every token with since when its holder is there, 0 for the administration's.
+
+    All its columns: an older program's database has fewer, and its tokens are good for all that.
+    """
+    query = (
+        "SELECT t.*, coalesce(p.created_ms, n.created_ms, 0) AS holder_since_ms FROM tokens t"
+        " LEFT JOIN participants p ON p.id = t.participant_id LEFT JOIN nodes n ON n.id = t.node_id"
+    )
+    with closing(conn.execute(query)) as found:
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]

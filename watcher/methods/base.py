@@ -69,6 +69,9 @@ class Outcome:
     permanent: bool = False
 
 
+ASKED_BEFORE = Outcome("requested", "asked for in an earlier life of the watcher")
+
+
 @dataclass(frozen=True)
 class Probe:
     """Whether a method would work for an agent on this node, and why (one line for a person)."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from watcher import address, log, openclaw, processes
 from watcher.clock import SystemClock
-from watcher.methods.base import Outcome, Probe
-from watcher.methods.common import ASKED_BEFORE, environment, explain, find_trouble
+from watcher.methods.base import ASKED_BEFORE, Outcome, Probe
+from watcher.methods.child import environment, explain
+from watcher.methods.preflight import find_trouble
 
 if TYPE_CHECKING:
     from watcher.clock import Clock

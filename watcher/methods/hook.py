@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watcher import address, openclaw, plainjson
-from watcher.methods.base import Outcome, Probe
-from watcher.methods.common import ASKED_BEFORE, find_trouble
+from watcher.methods.base import ASKED_BEFORE, Outcome, Probe
+from watcher.methods.preflight import find_trouble
 
 if TYPE_CHECKING:
     import threading

@@ -13,7 +13,7 @@ from watcher import log, processes
 from watcher.bus import BusError
 from watcher.mail import Item, Mail
 from watcher.methods.base import Outcome, Probe
-from watcher.methods.common import environment, explain
+from watcher.methods.child import environment, explain
 
 if TYPE_CHECKING:
     import threading

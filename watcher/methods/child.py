@@ -1,4 +1,4 @@
-"""What several methods need alike: a child's environment, words for an end, a look at OpenClaw.
+"""The child process of a method that runs one: its environment, and words for its end.
 
 It must not know any one method.
 """
@@ -8,16 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from watcher import address
-from watcher.methods.base import Outcome
-
 if TYPE_CHECKING:
-    from watcher.openclaw import Configuration
     from watcher.processes import Result
     from watcher.settings import AgentSettings
 
-KNOCK_TIMEOUT_S = 2.0
-ASKED_BEFORE = Outcome("requested", "asked for in an earlier life of the watcher")
 # What a systemd unit gives the watcher is not for its children; OPENCLAW_SHELL, which OpenClaw
 # sets where an agent runs a command, makes OpenClaw's own commands refuse.
 NOT_INHERITED = frozenset({"OPENCLAW_SHELL", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
@@ -38,20 +32,3 @@ def explain(result: Result, what: str, limit_s: float) -> str:
     if result.status is not None and result.status < 0:
         return f"{what} was killed by signal {-result.status}"
     return f"{what} failed with exit status {result.status}"
-
-
-def find_trouble(configuration: Configuration, agent_id: str) -> str:
-    """Say in one line why OpenClaw would not wake this agent; "" where nothing speaks against it.
-
-    Raises:
-        AddressError: its configuration names no address that can be called.
-    """
-    known = configuration.known_agents()
-    if known is not None and agent_id not in known:
-        return f"OpenClaw's configuration has no agent {agent_id!r}"
-    where = address.parse(configuration.http_url)
-    try:
-        where.connect(KNOCK_TIMEOUT_S).close()
-    except OSError as error:
-        return f"no gateway at {where.url('')}: {error}"
-    return ""

@@ -6,10 +6,11 @@ promises: never readable by others, never half written. It must not know what is
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from typing import TYPE_CHECKING
+
+from watcher import wholefile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,23 +29,8 @@ def make_folder(path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Put `text` in the place of the file's content and onto the disk, with mode 0600.
-
-    Whatever happens, a reader finds the old text or the new one, never a part.
-    """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    """Put `text` in the place of the file's content and onto the disk, with mode 0600."""
+    wholefile.write(path, text.encode(), FILE_MODE)
 
 
 def read_secret(path: Path) -> str:
@@ -61,13 +47,3 @@ def read_secret(path: Path) -> str:
                 f"{path} can be read by others (mode {mode:04o}); run: chmod 600 '{path}'"
             )
         return file.read().strip()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put a rename onto the disk; a filesystem that cannot sync a folder loses nothing else."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from watcher import privatefile
+from watcher import privatefile, wholefile
 
 
 @dataclass
@@ -54,10 +54,7 @@ class Record:
         missing = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         self.folders += [str(folder) for folder in reversed(missing)]
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_bytes(data)
-        fresh.chmod(mode)
-        fresh.replace(path)
+        wholefile.write(path, data, mode)
         self.files[str(path)] = hashlib.sha256(data).hexdigest()
         self.save()
 

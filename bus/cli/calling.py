@@ -132,31 +132,3 @@ def read_token(path: Path) -> str:
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise Failure(f"{path} is not one line with a token", SETTINGS)
     return text
-
-
-def write_secret(path: Path, secret: str) -> None:
-    """Write a file that only its owner reads, whole or not at all; an error names that file."""
-    with secret_draft(path) as write:
-        write(secret)
-
-
-@contextmanager
-def secret_draft(path: Path) -> Iterator[Callable[[str], None]]:
-    """Give what writes a secret to the disk; it has its name where all goes well, and else none."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-
-    def write(secret: str) -> None:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{secret}\n")
-            file.flush()
-            os.fsync(descriptor)
-
-    try:
-        yield write
-        if draft.exists():
-            draft.replace(path)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    finally:
-        draft.unlink(missing_ok=True)

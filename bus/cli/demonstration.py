@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bus import demo
-from bus.cli.calling import PERSON_FILE, read_token, write_secret
+from bus.cli.calling import PERSON_FILE, read_token
 from bus.cli.children import Child, running
 from bus.cli.failing import REFUSED, Failure
 from bus.cli.ladder import draw_reason
 from bus.cli.output import harmless, say
 from bus.cli.trace import follow_message, has_arrived, outlook
+from bus.cli.wholefile import write_secret
 from bus.client import BusClient, ClientError
 
 if TYPE_CHECKING:

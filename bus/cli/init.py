@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bus.cli import installed
-from bus.cli.calling import ADMIN_FILE, json_option, read_config, secret_draft
+from bus.cli.calling import ADMIN_FILE, json_option, read_config
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
+from bus.cli.wholefile import OWNER_ONLY, draft
 from bus.store import lock
 from bus.store.version import HEAD, read_version
 
@@ -55,8 +56,10 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
         from bus.access.bootstrap import make_admin_token  # noqa: PLC0415 - loads SQLAlchemy
 
         only_first = had_database and not replace_token
-        with secret_draft(token_file) as keep:
-            ended = make_admin_token(config, keep, only_first=only_first)
+        with draft(token_file, OWNER_ONLY) as keep:
+            ended = make_admin_token(
+                config, lambda token: keep(f"{token}\n"), only_first=only_first
+            )
     return Made(config.data_dir, token_file, applied, ended is not None, ended or 0)
 
 

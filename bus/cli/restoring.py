@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bus.access import carrying
 from bus.access import service as access
-from bus.cli.calling import ADMIN_FILE, read_token, write_secret
+from bus.cli.calling import ADMIN_FILE, read_token
 from bus.cli.failing import Failure
+from bus.cli.wholefile import write_secret
 from bus.clock import SystemClock
 from bus.directory import enrolment, nodes
 from bus.mail import service as mail

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.cli import completing
-from bus.cli.calling import Caller, calls_bus, write_secret
+from bus.cli.calling import Caller, calls_bus
 from bus.cli.failing import SETTINGS, Failure
 from bus.cli.output import harmless, local_second, local_time, say, table
+from bus.cli.wholefile import write_secret
 from bus.cli.words import DURATION_S
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from bus.cli import systemctl, unitfiles
+from bus.cli import systemctl, unitfiles, wholefile
 from bus.cli.calling import ADMIN_FILE
 from bus.cli.failing import REFUSED, SETTINGS, Failure, told
 from bus.cli.installed import DATA_DIR, SERVICE, UNIT_DIR
@@ -130,13 +130,10 @@ def write_settings(changes: Sequence[str]) -> bool:
 
 
 def write(path: Path, text: str) -> bool:
-    """Write a file that everybody may read, whole or not at all, if it differs."""
+    """Write a file that everybody may read, if it differs."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.chmod(0o644)
-    draft.replace(path)
+    wholefile.write(path, text, wholefile.FOR_ALL)
     say(f"wrote {path}")
     return True
 

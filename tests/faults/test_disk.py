@@ -22,6 +22,8 @@ from storage import (
 )
 
 pytestmark = pytest.mark.lab
+ROUNDS, EACH = 25, 4
+"""Of failing syncs and a kill, and what is sent in each."""
 WRITES = ("pwrite64:error={0}", "fdatasync:error={0}", "ftruncate:error={0}")
 
 
@@ -214,16 +216,16 @@ def test_a_file_system_that_turned_read_only_is_told_and_all_of_it_is_there_afte
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_a_hundred_failed_syncs_and_kills_lose_and_double_nothing(bus, parties):
+def test_failed_syncs_and_kills_in_turn_lose_and_double_nothing(bus, parties):
     reader, ledger = parties
-    for number in range(25):
-        words = [f"{number} {part}" for part in range(4)]
+    for number in range(ROUNDS):
+        words = [f"{number} {part}" for part in range(EACH)]
         with injected(bus, "fdatasync:error=EIO:when=1+2"):
             ledger.send_all(words, tries=3)
         kill(bus)
         bus.start()
         ledger.send_all(words)  # the same key: what was accepted is there, and not twice
         assert worker_of(bus)
-    assert len(ledger.accepted) == 100
-    ledger.print_figures("25 times failing syncs and a kill")
+    assert len(ledger.accepted) == ROUNDS * EACH
+    ledger.print_figures(f"{ROUNDS} times failing syncs and a kill")
     assert subjects_of(bus, reader) == sorted(ledger.accepted)

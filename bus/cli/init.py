@@ -68,8 +68,8 @@ def bring_up(config: Config) -> list[str]:
 
     Under systemd this is in the way of every start, so what needs nothing loads nothing.
     """
-    if read_version(config.db_path) == HEAD:
-        with lock.held(config.db_path):
+    with lock.held(config.db_path):  # before the look, which can write where a kill left work
+        if read_version(config.db_path) == HEAD:
             return []
     from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
 

@@ -119,6 +119,9 @@ def serve(config: Config) -> NoReturn:
 def check(config: Config) -> None:
     """Refuse what cannot be served, and take the database's lock.
 
+    The lock comes before the first look: where a bus was killed, who opens the database finishes
+    its writes, and only the lock's holder may write.
+
     Raises:
         SchemaError: the database is not at this program's schema.
         LockedError: another bus has the database.
@@ -126,10 +129,17 @@ def check(config: Config) -> None:
     """
     check_port_number(config.port)
     check_tls(config)
-    at = read_version(config.db_path)
-    if at is None:
-        raise NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")
-    check_version(at)
+    if not config.db_path.exists():
+        raise no_database(config)
     allow_connections(config.max_connections)
     take_lock(config.db_path)
+    at = read_version(config.db_path)
+    if at is None:
+        raise no_database(config)
+    check_version(at)
     check_port(config.host, config.port)
+
+
+def no_database(config: Config) -> NoDatabaseError:
+    """Say that there is nothing to serve, and what makes it."""
+    return NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")

@@ -41,7 +41,10 @@ def newer(at: str) -> SchemaError:
 
 
 def read_version(db_path: Path) -> str | None:
-    """Give the revision of a database, or None where it has none or is not there."""
+    """Give the revision of a database, or None where it has none or is not there.
+
+    For whoever holds the lock: this finishes what a process that was killed has left half-written.
+    """
     if not db_path.exists():
         return None
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from bus.cli import installed
 from bus.cli.calling import ADMIN_FILE, json_option, read_config
 from bus.cli.failing import told
 from bus.cli.output import complain, harmless, local_second, say, say_json
@@ -64,4 +67,12 @@ def show(done: Restored, config: Config) -> None:
     say("Names, machines, groups and compartments are those of the backup: bus agent list")
     if begun.token:
         say(f"The administration's token is new: {config.data_dir / ADMIN_FILE}")
-    say("Next: start the bus")
+    say(f"Next, start the bus: {start_command(config)}")
+
+
+def start_command(config: Config) -> str:
+    """Write what starts it on the folder that was restored, also in another shell."""
+    folder = config.data_dir
+    is_told = os.environ.get("BUS_DATA_DIR") and not installed.has_service_data(folder)
+    told_of = f"BUS_DATA_DIR={shlex.quote(str(folder))} " if is_told else ""
+    return f"{told_of}{installed.how_to_start(folder)}"

@@ -252,6 +252,25 @@ def test_a_lost_machine_comes_back_on_a_new_one_with_a_token_to_administer(bus, 
     assert bus.call(boss, "GET", "/api/whoami")[0] == 200
 
 
+def test_the_command_that_starts_it_again_is_its_last_word_and_works_in_any_shell(bus):
+    file = back_up(bus)
+    bus.stop()
+    last = run(bus, "restore", file).stdout.splitlines()[-1]
+    command = last.removeprefix("Next, start the bus: ")
+    path = f"{Path(BUS).parent}:/usr/bin:/bin"
+    bus.process = subprocess.Popen(
+        ["/bin/sh", "-c", f"exec env {command}"],
+        env={"PATH": path, "HOME": "/nowhere", "BUS_PORT": bus.environment["BUS_PORT"]},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with bus.process.stderr as said:
+        assert f"listens on {bus.url}, data in {bus.data_dir}\n" in said.readline()
+        bus.wait_ready()
+        bus.stop()
+
+
 def test_a_running_bus_is_not_restored_under_its_feet(bus):
     boss = person(bus, "boss")
     file = back_up(bus)

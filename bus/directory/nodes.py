@@ -35,7 +35,10 @@ def add_node(tx: Transaction, name: str, agents: list[str], url: str) -> dict[st
     """Make a node for these agents (made where they are not there yet), and its code."""
     check_name(name)
     if queries.node_named(tx.conn, name) is not None:
-        raise NameTakenError(f"there is a node {name!r}; a new code for it: bus node code {name}")
+        raise NameTakenError(
+            f"there is a node {name!r}; one more agent on it: bus agent add NAME --node {name}; "
+            f"then, or where its token is lost, a new code for it: bus node code {name}"
+        )
     values = {"name": name, "url": check_url(url) if url else "", "created_ms": tx.now_ms}
     node_id = queries.insert_node(tx.conn, values)
     for agent in agents:

@@ -111,3 +111,15 @@ def test_the_settings_are_shown_with_their_source(as_admin):
     assert rows["BUS_DATA_DIR"]["source"] == "environment"
     assert rows["BUS_LEASE_S"]["source"] == "default"
     assert "how long a read item is leased" in as_admin("config", "--explain").out
+
+
+def test_one_more_agent_for_a_node_that_is_there_is_the_next_command(as_admin):
+    assert as_admin("node", "add", "attic", "--agents", "ben").code == 0
+    again = as_admin("node", "add", "attic", "--agents", "ben,cleo")
+    assert again.code == 1
+    assert "there is a node 'attic'" in again.err
+    for command in ("agent add NAME --node attic", "node code attic"):
+        assert f"bus {command}" in again.err
+        done = as_admin(*command.replace("NAME", "cleo").split())
+        assert done.code == 0, done.err
+    assert "ben, cleo" in as_admin("node", "list").out

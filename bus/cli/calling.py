@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -103,8 +104,14 @@ def read_config() -> Config:
 
 def check_url(url: str) -> str:
     """Refuse an address that no request can go to."""
-    if not url.startswith(("http://", "https://")):
-        raise Failure(f"{url!r} is not an address such as http://127.0.0.1:8091", SETTINGS)
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        sentence = f"{url!r} is not an address such as http://127.0.0.1:8091"
+        raise Failure(sentence, SETTINGS, mend="Another address: BUS_URL or --url.")
     return url
 
 

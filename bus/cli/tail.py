@@ -20,7 +20,7 @@ from bus.cli.output import (
     say_json,
     with_local_times,
 )
-from bus.cli.trace import say_broken
+from bus.cli.trace import Breaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ def command(caller: Caller, *, start: str) -> None:
         )
     shown = Shown()
     try:
-        for event in caller.bus.tail("" if start == "pending" else start, broken=say_broken):
+        for event in caller.bus.tail("" if start == "pending" else start, broken=Breaks()):
             shown.show(caller, event)
     except KeyboardInterrupt:
         return

@@ -9,7 +9,7 @@ import click
 
 from bus.cli import ladder
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.failing import REFUSED, Failure
+from bus.cli.failing import MENDS, REFUSED, Failure
 from bus.cli.output import complain, harmless, say, say_json
 
 BEAT = "heartbeat"
@@ -75,7 +75,7 @@ def looks(caller: Caller, message_id: str) -> Iterator[Mapping[str, Any]]:
     The stream only says when to look again; what is shown is what the ladder says. Why a message
     waits is no event, and so is looked for by the clock.
     """
-    for event in caller.bus.tail("now", beats=True, broken=say_broken):
+    for event in caller.bus.tail("now", beats=True, broken=Breaks()):
         if event.kind in {"hello", "gap", BEAT} or event.data.get("id") == message_id:
             yield caller.bus.message(message_id)
 
@@ -149,6 +149,14 @@ def new_rungs(message: Mapping[str, Any], seen: set[tuple[str, int]]) -> Iterato
     yield from sorted(fresh, key=lambda rung: str(rung.fact["at"]))
 
 
-def say_broken(why: str, pause_s: float) -> None:
-    """Tell of a connection that broke; it comes back by itself."""
-    complain(f"{harmless(why)}; again in {pause_s:.1f} s")
+@dataclass
+class Breaks:
+    """Tells of each connection that broke; it comes back by itself, or by what is told once."""
+
+    told: set[str] = field(default_factory=set)
+
+    def __call__(self, why: str, pause_s: float, code: str) -> None:
+        complain(f"{harmless(why)}; again in {pause_s:.1f} s")
+        if code in MENDS and code not in self.told:
+            self.told.add(code)
+            complain(MENDS[code])

@@ -188,12 +188,12 @@ class BusClient:
         instance: str | None = None,
         silence_s: float = SILENCE_S,
         beats: bool = False,
-        broken: Callable[[str, float], None] = lambda _why, _pause_s: None,
+        broken: Callable[[str, float, str], None] = lambda _why, _pause_s, _code: None,
     ) -> Iterator[Event]:
         """Follow the stream for ever, from a cursor, `earliest`, `now`, or what is pending.
 
-        `broken(why, pause_s)` is told before each reconnection and may raise to stop. With `beats`
-        the heartbeats of a silent stream come too, as events of that kind without data.
+        `broken(why, pause_s, code)` is told before each reconnection and may raise to stop. With
+        `beats` the heartbeats of a silent stream come too, as events of that kind without data.
         """
         params = {"instance": instance}
         follower = Follower(

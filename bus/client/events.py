@@ -137,11 +137,12 @@ def read_events(lines: Iterable[bytes], parser: EventParser) -> Iterator[Event]:
 class Follower:
     """Reads a stream for ever: an end, a silence or a busy bus is followed by a new connection.
 
-    `connect(cursor)` opens it; `broken(why, pause_s)` is told of each end, and may raise to stop.
+    `connect(cursor)` opens it; `broken(why, pause_s, code)` is told of each end, with the
+    code of a refusal or an empty one, and may raise to stop.
     """
 
     connect: Callable[[str], Response]
-    broken: Callable[[str, float], None]
+    broken: Callable[[str, float, str], None]
     parser: EventParser
     sleep: Callable[[float], None] = time.sleep
     failures: int = 0
@@ -155,7 +156,7 @@ class Follower:
             ClientError: the bus refused the stream for good (a wrong token, say).
         """
         while True:
-            least_s = 0.0
+            least_s, code = 0.0, ""
             try:
                 yield from self._one_connection()
                 why = "the stream ended"
@@ -163,13 +164,13 @@ class Follower:
                 if error.status not in PASSING:
                     raise
                 self.failures += 1
-                why, least_s = error.detail, error.retry_after or 0.0
+                why, least_s, code = error.detail, error.retry_after or 0.0, error.code
             except (HTTPError, HTTPException, OSError) as error:
                 # The bus sends the first line at once: one that never came was kept back.
                 is_held = isinstance(error, ReadTimeoutError) and not self.is_heard
                 why = HELD_BACK if is_held else f"the stream broke ({type(error).__name__})"
             pause_s = max(least_s, self._pause_s())
-            self.broken(why, pause_s)
+            self.broken(why, pause_s, code)
             self.sleep(pause_s)
 
     def _one_connection(self) -> Iterator[Event]:

@@ -205,7 +205,8 @@ def checked(response: Response) -> Response:
         return response
     problem = json_object(response)
     retry_after = response.headers.get("Retry-After", "")
-    fallback = f"the answer was {response.status_code} {response.reason}, and not a bus's"
+    asked = (response.url or "").partition("?")[0]
+    fallback = f"{asked} answered {response.status_code} {response.reason}, and not as a bus does"
     raise ClientError(
         response.status_code,
         str(problem.get("code", NOT_A_BUS)),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
-import threading
 
 import pytest
 
@@ -22,25 +20,6 @@ def test_a_bus_that_is_not_there_is_code_3(as_admin):
     assert "no bus answers at http://127.0.0.1:1" in away.err
     assert "BUS_URL" in away.err
     assert "Traceback" not in away.err
-
-
-def test_something_else_on_the_port_is_said(as_admin):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
-
-        def answer():
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        got = as_admin("agent", "list", BUS_URL=url)
-        thread.join()
-    assert got.code == 3
-    assert "Something else answers there" in got.err
 
 
 def test_a_missing_token_file_is_code_4_and_says_where_to_get_one(as_admin, tmp_path):

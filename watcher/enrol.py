@@ -77,13 +77,14 @@ def enrol(  # noqa: PLR0913 - what a person said, and where it holds
         SettingsError: the URL or the settings that are there are wrong, or another node's.
         BusError: the bus refused, or did not answer.
     """
+    where = parse_url(url, ca_file)
     privatefile.make_folder(folder.path)
     privatefile.make_folder(folder.state)
     before = settingsfile.read_raw(folder)
     kept = {} if is_replacing else before or {}
     _refuse_other_bus(kept, url, folder)
     try:
-        grant = _ask(url, code, folder, clock, environ, ca_file, str(kept.get("node") or ""))
+        grant = _ask(where, url, code, folder, clock, environ, str(kept.get("node") or ""))
     except BusError as error:
         if error.code == "other_node":
             raise SettingsError(f"{folder.path}: {error.detail}; {HOW_ON}") from error
@@ -99,15 +100,14 @@ def enrol(  # noqa: PLR0913 - what a person said, and where it holds
 
 
 def _ask(  # noqa: PLR0913, PLR0917 - as above
+    where: address.Address,
     url: str,
     code: str,
     folder: Folder,
     clock: Clock,
     environ: Mapping[str, str],
-    ca_file: str | None,
     present_node: str,
 ) -> Grant:
-    where = parse_url(url, ca_file)
     body = {
         "code": code,
         "nonce": _keep_nonce(folder, code, clock),
@@ -127,6 +127,11 @@ def parse_url(url: str, ca_file: str | None) -> address.Address:
     Raises:
         SettingsError: it is none.
     """
+    if "://" not in url:
+        raise SettingsError(
+            f"{url!r} begins with neither http:// nor https://; try: {program()} enrol "
+            f"http://{url.lstrip('/')} CODE (https:// where the bus speaks TLS)"
+        )
     try:
         where = address.parse(url, settingsfile.find_file(ca_file))
         where.check()

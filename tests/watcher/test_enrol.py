@@ -195,6 +195,14 @@ def test_a_url_that_is_none_is_a_wrong_setting(run):
     assert "is not a URL such as" in complaint
 
 
+@pytest.mark.parametrize("typed", ["bus:8091", "192.168.1.5:8091", "pi.local", "//bus:8091"])
+def test_an_address_without_its_beginning_is_answered_by_the_command_to_type(run, folder, typed):
+    code, _, complaint = run("enrol", typed, "CODE-1")
+    assert code == 3
+    assert f"enrol http://{typed.lstrip('/')} CODE" in complaint
+    assert not folder.path.exists()
+
+
 def test_without_settings_it_says_how_to_get_them(run):
     code, _, complaint = run("run")
     assert code == 3

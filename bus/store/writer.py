@@ -4,16 +4,17 @@ Other greenlets hand in operations and wait; while one group is being synced to 
 gathers. Each operation has a savepoint of its own, so a refused one does not sink its neighbours;
 nobody hears of success before COMMIT has returned.
 
-What waits for the disk, COMMIT, is done by a native thread, so that the hub goes on. The statements
-before it only touch memory, and take their turn in the hub: in a thread each of them would wait for
-the interpreter, and a send would take longer by an order (docs/decisions/0005). An operation over
-many rows says that it is `long`, and has the thread for itself. There nothing touches the hub or
-logs.
+What waits for the disk, COMMIT, is done by a native thread, so that the hub goes on; so is a BEGIN
+that another process keeps waiting. The statements between only touch memory, and take their turn in
+the hub: in a thread each of them would wait for the interpreter, and a send would take longer by an
+order (docs/decisions/0005). An operation over many rows says that it is `long`, and has the thread
+for itself. There nothing touches the hub or logs.
 """
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bus.errors import StorageBusyError, WriterShareError
 from bus.logs import log
-from bus.store.disk import Disk, is_doubtful, storage_error, write_probe
+from bus.store.disk import Disk, is_doubtful, result_of, storage_error, write_probe
+from bus.store.engine import BUSY_TIMEOUT_MS
 from bus.store.statement import connection_of
 from bus.store.transaction import RIGHTS, Fact, Hooks, Transaction
 
@@ -206,9 +208,7 @@ class Writer:
 
     def _do(self, group: list[Job[Any]]) -> None:
         """Fill a group and commit it."""
-        conn = self._conn = self._conn or self._engine.connect()
-        # In the thread as well: another process may have the database for a while.
-        self._wait_for(conn.begin)
+        conn = self._begin()
         try:
             self._fill(conn, group)
             self._wait_for(conn.commit)
@@ -218,6 +218,23 @@ class Writer:
                 self._wait_for(conn.rollback)
             self._let_go()
             raise
+
+    def _begin(self) -> sa.Connection:
+        """Begin a transaction; in the thread only where that may take its time."""
+        conn = self._conn
+        if conn is None:
+            # The first look at a database may have to read much of its WAL.
+            conn = self._conn = self._engine.connect()
+            self._wait_for(partial(begin_patiently, conn))
+            return conn
+        try:
+            conn.begin()
+        except SQLAlchemyError as error:
+            if result_of(error) != sqlite3.SQLITE_BUSY:
+                raise
+            # Another process has the database, for a while as a rule.
+            self._wait_for(partial(begin_patiently, conn))
+        return conn
 
     def _fill(self, conn: sa.Connection, group: list[Job[Any]]) -> None:
         """Do one operation after another, as long as one more may join."""
@@ -263,6 +280,16 @@ class Writer:
                 raise error from second
         run("RELEASE job")
         job.topics, job.facts = tx.topics, tx.facts
+
+
+def begin_patiently(conn: sa.Connection) -> None:
+    """Begin a transaction as soon as the database is free; from then on nothing is waited for."""
+    run = connection_of(conn).execute
+    run(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    try:
+        conn.begin()
+    finally:
+        run("PRAGMA busy_timeout=0")
 
 
 def outcome_of(do: Callable[[], Any]) -> Exception | None:

@@ -1,0 +1,38 @@
+"""The writer: what waits for another process or for the disk keeps nobody else from anything."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+
+import gevent
+import pytest
+
+from bus.errors import StorageFailedError
+from bus.store import writer
+
+
+def test_a_send_waits_for_another_process_while_all_else_goes_on(house):
+    house.send("alice", "bob")
+    other = sqlite3.connect(house.store.config.db_path, isolation_level=None)
+    with contextlib.closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        sending = gevent.spawn(house.send, "alice", "bob")
+        for _ in range(100):
+            gevent.sleep(0.001)  # a greenlet that runs meanwhile, as a stream would
+        assert not sending.ready()
+        assert len(house.log("message")) == 1
+        other.execute("ROLLBACK")
+        assert sending.get(timeout=10)["status"] == "accepted"
+    assert len(house.log("message")) == 2
+
+
+def test_a_send_is_refused_where_another_process_keeps_the_database(house, monkeypatch):
+    monkeypatch.setattr(writer, "BUSY_TIMEOUT_MS", 50)
+    house.send("alice", "bob")
+    other = sqlite3.connect(house.store.config.db_path, isolation_level=None)
+    with contextlib.closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageFailedError, match="locked"):
+            house.send("alice", "bob")
+    assert house.send("alice", "bob")["status"] == "accepted"

@@ -60,7 +60,7 @@ def move(  # noqa: PLR0913 - a rung has that many facts
     changes["due_ms"] = next_due({**row._asdict(), **changes}, tx.config.delayed_s)
     queries.update_delivery(tx.conn, row.id, changes)
     now = row._replace(**changes)
-    queries.insert_rungs(tx.conn, [rung(tx, row.id, now, turn_id)])
+    queries.insert_rung(tx, rung(tx, row.id, now, turn_id))
     tell_sender(tx, now)
     tx.remind(now.due_ms)
     return now
@@ -88,8 +88,9 @@ def create(tx: Transaction, copy: Copy, times: Mapping[str, int | None]) -> None
             **place,
         },
     )
-    accepted = rung(tx, delivery_id, copy) | {"state": "accepted", "reason": ""}
-    queries.insert_rungs(tx.conn, [accepted, rung(tx, delivery_id, copy)])
+    now = rung(tx, delivery_id, copy)
+    queries.insert_rung(tx, now | {"state": "accepted", "reason": ""})
+    queries.insert_rung(tx, now)
     tell_sender(tx, copy)
     tx.remind(due)
 

@@ -12,9 +12,10 @@ from bus.store.schema import IS_FAILED, deliveries, idempotency, ladder, message
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bus.store.statement import Row
+    from bus.store.transaction import Transaction
 
 sender = participants.alias("sender")
 recipient = participants.alias("recipient")
@@ -56,8 +57,9 @@ def update_delivery(conn: sa.Connection, delivery_id: int, values: Mapping[str, 
     UPDATE_DELIVERY.run(conn, delivery_id, values)
 
 
-def insert_rungs(conn: sa.Connection, rungs: Iterable[Mapping[str, Any]]) -> None:
-    INSERT_RUNG.run_each(conn, rungs)
+def insert_rung(tx: Transaction, rung: Mapping[str, Any]) -> None:
+    """Add a rung, at the end of the transaction: no verb reads a ladder."""
+    tx.write_later(INSERT_RUNG, rung)
 
 
 ONE = Statement(FULL.where(deliveries.c.id == bind("delivery_id")))

@@ -21,6 +21,9 @@ def work_alone(config: Config, work: Callable[[Transaction], T], now_ms: int) ->
     engine = open_writer(config)
     try:
         with engine.connect() as conn, conn.begin():
-            return work(Transaction(conn, now_ms, RandomIds(), config, Hooks()))
+            tx = Transaction(conn, now_ms, RandomIds(), config, Hooks())
+            done = work(tx)
+            tx.write_out()
+            return done
     finally:
         engine.dispose()

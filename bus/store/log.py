@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 EPOCH_CHARS = 8
 MOST_FORMER = 50
 WRITE = json.JSONEncoder(separators=(",", ":")).encode
-APPEND = insert(log, returning="seq")
+APPEND = insert(log, *(column.name for column in log.c))
+GIVEN = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
+LAST_GIVEN = Statement(sa.select(GIVEN.c.seq).where(GIVEN.c.name == "log"))
+"""The highest place that was ever given out, also where its row has been trimmed away since."""
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
 ROWS = sa.select(
     *(log.c[name] for name in ("seq", "kind", "data", "participant_id", "sender_id", "node_id"))
@@ -80,13 +83,10 @@ class Concerns:
 
 def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concerns) -> int:
     """Add a fact for those it concerns, and have them look again; gives its `seq`."""
-    seq: int = APPEND.scalar(
-        tx.conn,
-        at_ms=tx.now_ms,
-        kind=kind,
-        data=WRITE(data),
-        **vars(concerns),
-    )
+    last: int = LAST_GIVEN.scalar(tx.conn) or 0 if tx.last_seq is None else tx.last_seq
+    seq = tx.last_seq = last + 1
+    row = {"seq": seq, "at_ms": tx.now_ms, "kind": kind, "data": WRITE(data), **vars(concerns)}
+    tx.write_later(APPEND, row)
     tx.look_again(EVERYTHING, *concerns.topics())
     return seq
 
@@ -135,9 +135,11 @@ def begin_epoch(tx: Transaction) -> str:
     former = " ".join([*facts.get(FORMER, "").split(), facts["epoch"]][-MOST_FORMER:])
     set_fact(tx, "epoch", epoch)
     set_fact(tx, FORMER, former)
+    tx.write_out()
     head = max(read_bounds(tx.conn).head, tx.now_ms * 1000)
     tx.conn.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'log'")
     tx.conn.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)", (head,))
+    tx.last_seq = None
     return epoch
 
 
@@ -146,6 +148,7 @@ def trim(tx: Transaction, older_than_ms: int, limit: int) -> int:
 
     The newest row always stays, so the head is never forgotten.
     """
+    tx.write_out()
     oldest = tx.conn.execute(
         sa.select(log.c.seq, log.c.at_ms).order_by(log.c.seq).limit(limit)
     ).all()

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from bus.clock import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import sqlalchemy as sa
 
     from bus.config import Config
     from bus.ids import Ids
+    from bus.store.statement import Statement
 
 KEEPER = "keeper"
 """The topic of the keeper: a deadline may have come nearer."""
@@ -82,6 +83,9 @@ class Transaction:
     """
     topics: set[str] = field(default_factory=set)
     facts: list[Fact] = field(default_factory=list)
+    last_seq: int | None = None
+    """The last place of the log that was given out here, once that is known."""
+    _later: dict[Statement, list[Mapping[str, Any]]] = field(default_factory=dict)
 
     @cached_property
     def now_text(self) -> str:
@@ -101,14 +105,28 @@ class Transaction:
         if due_ms is not None and due_ms - self.now_ms < KEEPER_LOOKS_MS:
             self.topics.add(KEEPER)
 
+    def write_later(self, statement: Statement, values: Mapping[str, Any]) -> None:
+        """Write a row together with others of its kind: one that nothing reads before the end."""
+        self._later.setdefault(statement, []).append(values)
+
+    def write_out(self) -> None:
+        """Write what was put off; whoever began the transaction ends with this."""
+        for statement, rows in self._later.items():
+            statement.run_each(self.conn, rows)
+        self._later.clear()
+
     @contextmanager
     def apart(self) -> Iterator[None]:
         """Undo what happens inside where it fails; the rest of the transaction stands."""
+        self.write_out()
         topics, facts = set(self.topics), list(self.facts)
         self.conn.exec_driver_sql("SAVEPOINT apart")
         try:
             yield
+            self.write_out()
         except Exception:
+            self._later.clear()
+            self.last_seq = None
             self.conn.exec_driver_sql("ROLLBACK TO apart")
             self.conn.exec_driver_sql("RELEASE apart")
             self.topics, self.facts = topics, facts

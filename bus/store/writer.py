@@ -269,6 +269,7 @@ class Writer:
         run("SAVEPOINT job")
         try:
             job.value = job.run(tx)
+            tx.write_out()
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
             job.error = storage_error(error)
             tools.allowances.clear()

@@ -110,6 +110,17 @@ COUNT_ONE = Statement(
     sa.select(sa.func.count()).where(IN_INBOX, deliveries.c.message_id == bind("only"))
 )
 WAITING_OF = Statement(FULL.where(TO_WAKE).order_by(deliveries.c.priority, deliveries.c.seq))
+ASKED_FOR = Statement(
+    FULL.where(TO_WAKE, deliveries.c.wake_id == bind("wake_id")).order_by(
+        deliveries.c.priority, deliveries.c.seq
+    )
+)
+NOT_ASKED_FOR = Statement(
+    FULL.where(TO_WAKE, deliveries.c.wake_id.is_distinct_from(bind("wake_id"))).order_by(
+        deliveries.c.priority, deliveries.c.seq
+    )
+)
+IS_WAITING = Statement(sa.select(deliveries.c.id).where(TO_WAKE).limit(1))
 COUNT_WAITING = Statement(
     sa.select(sa.func.count(), sa.func.count().filter(deliveries.c.priority == 0)).where(TO_WAKE)
 )
@@ -141,6 +152,21 @@ def count_readable(conn: sa.Connection, recipient_id: int, only: str | None = No
 def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     """Read what a wake would be for: deliverable, not read, and meant to wake."""
     return WAITING_OF.rows(conn, recipient_id=recipient_id)
+
+
+def asked_for(conn: sa.Connection, recipient_id: int, wake_id: str) -> Sequence[Row]:
+    """Read what waits and was on a wake that its watcher has."""
+    return ASKED_FOR.rows(conn, recipient_id=recipient_id, wake_id=wake_id)
+
+
+def not_asked_for(conn: sa.Connection, recipient_id: int, wake_id: str) -> Sequence[Row]:
+    """Read what waits and was not on this wake."""
+    return NOT_ASKED_FOR.rows(conn, recipient_id=recipient_id, wake_id=wake_id)
+
+
+def is_waiting(conn: sa.Connection, recipient_id: int) -> bool:
+    """Say whether there is something that a wake would be for; cheaper than to count it."""
+    return IS_WAITING.first(conn, recipient_id=recipient_id) is not None
 
 
 def recipients_waiting(conn: sa.Connection) -> list[int]:

@@ -33,6 +33,11 @@ def pending(conn: sa.Connection, participant_id: int) -> Pending:
     return Pending(*queries.count_waiting(conn, participant_id))
 
 
+def is_pending(conn: sa.Connection, participant_id: int) -> bool:
+    """Say whether there is something that a wake would be for."""
+    return queries.is_waiting(conn, participant_id)
+
+
 def pending_of(conn: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
     """Count for each, as far as there is something, what a wake would be for."""
     return queries.count_waiting_of(conn, ids)
@@ -45,9 +50,8 @@ def last_lease_ms(conn: sa.Connection, participant_id: int) -> int | None:
 
 def set_notified(tx: Transaction, participant_id: int, wake_id: str) -> None:
     """Set the rung: the watcher said that it has the wake for what waits."""
-    for row in queries.waiting(tx.conn, participant_id):
-        if row.wake_id != wake_id:
-            move(tx, row, "notified", wake_id=wake_id)
+    for row in queries.not_asked_for(tx.conn, participant_id, wake_id):
+        move(tx, row, "notified", wake_id=wake_id)
 
 
 def set_woken(
@@ -55,9 +59,8 @@ def set_woken(
 ) -> None:
     """Set the rung: a turn was admitted, or a blind method took the call (not seen)."""
     reason = "" if seen else "the call was accepted; whether a turn began is not seen"
-    for row in queries.waiting(tx.conn, participant_id):
-        known = row.state == "woken" and row.seen >= seen
-        if row.wake_id == wake_id and not known:
+    for row in queries.asked_for(tx.conn, participant_id, wake_id):
+        if row.state != "woken" or row.seen < seen:
             move(tx, row, "woken", reason, turn_id=turn_id, seen=seen)
 
 
@@ -65,8 +68,8 @@ def put_back(
     tx: Transaction, wake_id: str, participant_id: int, reason: str, *, counted: bool
 ) -> None:
     """Queue again what a closed wake asked for and nobody read."""
-    for row in queries.waiting(tx.conn, participant_id):
-        if row.wake_id == wake_id and row.state != "queued":
+    for row in queries.asked_for(tx.conn, participant_id, wake_id):
+        if row.state != "queued":
             requeue(tx, row, reason, counted=counted, is_told=False)
 
 

@@ -40,30 +40,35 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
     agent = queries.agent(tx.conn, participant_id)
     if agent.kind != "named" or agent.paused or agent.removed_ms or agent.node_id is None:
         return
-    if not mail.pending(tx.conn, participant_id).total:
+    waiting = mail.pending(tx.conn, participant_id)
+    if not waiting.total:
         return
     wake_id = tx.ids.new("w", tx.now_ms)
     pause = left_of_pause_ms(tx, participant_id, agent.wake_failures)
+    due = tx.now_ms + (pause or tx.config.wake_ask_s * 1000)
     values = {
         "id": wake_id,
         "participant_id": participant_id,
         "node_id": agent.node_id,
         "generation": queries.next_generation(tx.conn, participant_id),
-        "state": "paused",
+        "state": "paused" if pause else "asked",
         "attempt": agent.wake_failures + 1,
         "asked_ms": tx.now_ms,
-        "due_ms": tx.now_ms + pause,
+        "due_ms": due,
     }
     queries.insert_wake(tx.conn, values)
-    tx.remind(tx.now_ms + pause)
-    if pause:
-        explain(tx, find(tx, wake_id))
-    else:
-        ask(tx, find(tx, wake_id))
+    tx.remind(due)
+    wake = find(tx, wake_id)
+    if wake.attempt > 1:
+        explain(tx, wake)
+    if not pause:
+        tell_node(tx, wake, waiting)
 
 
 def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int:
     """Give how long the next wake has still to wait; a pause begins with the last failure."""
+    if not failures:
+        return 0
     config, last = tx.config, queries.last_closed(tx.conn, participant_id)
     whole = pause_ms(failures, config.backoff_first_s, config.backoff_max_s, tx.ids.fraction())
     if last is None:
@@ -87,14 +92,19 @@ def ask(tx: Transaction, wake: Row) -> None:
     # Asked again after 30 s, a minute, two … up to an hour: an offline node's log must not fill up.
     pause = max(tx.config.wake_ask_s * 1000, min(tx.now_ms - since, LONGEST_ASK_MS))
     due = tx.now_ms + pause
-    queries.update(tx.conn, wake.id, {"state": "asked", "asked_ms": since, "due_ms": due})
-    now = find(tx, wake.id)
+    changes = {"state": "asked", "asked_ms": since, "due_ms": due}
+    queries.update(tx.conn, wake.id, changes)
+    now = wake._replace(**changes)
     if wake.state == "paused" and wake.attempt > 1:
         explain(tx, now)
-    data = show(tx.conn, now)
-    append(tx, "wake", data, Concerns(node_id=wake.node_id))
-    record(tx, "wake_asked", wake, attempt=wake.attempt, pending=data["pending"]["total"])
+    tell_node(tx, now, mail.pending(tx.conn, wake.participant_id))
     tx.remind(due)
+
+
+def tell_node(tx: Transaction, wake: Row, waiting: mail.Pending) -> None:
+    """Write a wake that is asked for on its node's stream."""
+    append(tx, "wake", show_with(wake, waiting), Concerns(node_id=wake.node_id))
+    record(tx, "wake_asked", wake, attempt=wake.attempt, pending=waiting.total)
 
 
 def record(tx: Transaction, action: str, wake: Row, **facts: Any) -> None:
@@ -112,7 +122,11 @@ def find(tx: Transaction, wake_id: str) -> Row:
 
 def show(conn: sa.Connection, wake: Row) -> dict[str, Any]:
     """Show a wake: ids, counts and times, never a body."""
-    waiting = mail.pending(conn, wake.participant_id)
+    return show_with(wake, mail.pending(conn, wake.participant_id))
+
+
+def show_with(wake: Row, waiting: mail.Pending) -> dict[str, Any]:
+    """Show a wake with what waits for its agent."""
     times = {
         name: to_text(getattr(wake, column))
         for name, column in (

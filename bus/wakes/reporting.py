@@ -128,7 +128,7 @@ def on_alive(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]
 def on_ended(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear a good end. A turn that read nothing of what it was woken for is a counted attempt."""
     reason = said.get("reason") or ""
-    if wake.read_ms is None and mail.pending(tx.conn, wake.participant_id).total:
+    if wake.read_ms is None and mail.is_pending(tx.conn, wake.participant_id):
         close(tx, wake, "ended", reason or "the turn ended without reading the inbox", failed=True)
     else:
         close(tx, wake, "ended", reason, failed=False)

@@ -68,7 +68,7 @@ def on_mail_read(tx: Transaction, participant_id: int) -> None:
             queries.update(tx.conn, wake.id, {"read_ms": tx.now_ms})
         if wake.state == "requested":
             follow_reading(tx, find(tx, wake.id))
-    elif not mail.pending(tx.conn, participant_id).total:
+    elif not mail.is_pending(tx.conn, participant_id):
         close(tx, wake, "nothing_left", "read without this wake", failed=False)
 
 
@@ -77,13 +77,13 @@ def on_mail_settled(tx: Transaction, participant_id: int) -> None:
     wake = queries.open_of(tx.conn, participant_id)
     if wake is None:
         return
-    waits = mail.pending(tx.conn, participant_id).total
-    if wake.state in UNTAKEN and not waits:
-        close(tx, wake, "nothing_left", "its mail ended before the turn began", failed=False)
+    if wake.state in UNTAKEN:
+        if not mail.is_pending(tx.conn, participant_id):
+            close(tx, wake, "nothing_left", "its mail ended before the turn began", failed=False)
     elif (
         wake.state == "requested"
         and mail.last_lease_ms(tx.conn, participant_id) is None
-        and (wake.read_ms is not None or not waits)
+        and (wake.read_ms is not None or not mail.is_pending(tx.conn, participant_id))
     ):
         close(tx, wake, "acked", "", failed=False)
 

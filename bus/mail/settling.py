@@ -68,13 +68,16 @@ def each(
 
 def ack(tx: Transaction, principal: Principal, handles: list[str]) -> list[Result]:
     """End items as done. A late ack counts unless the item was leased again since."""
-    return each(tx, principal, handles, lambda row: ack_row(tx, row))
+    results = each(tx, principal, handles, lambda row: ack_row(tx, row))
+    if any(one["result"] == "acked" for one in results):
+        # Once for all: what is on lease is nothing that a wake would be for.
+        tx.announce("mail_settled", participant_id=principal.participant_id)
+    return results
 
 
 def ack_row(tx: Transaction, row: Row) -> Result:
-    """Ack one delivery."""
+    """Ack one delivery; the wakes hear of it from whoever calls."""
     move(tx, row, "acked", lease_until_ms=None)
-    tx.announce("mail_settled", participant_id=row.recipient_id)
     return {"result": "acked"}
 
 
@@ -149,6 +152,7 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
         answer |= send_reply(tx, principal, row, draft)
     if acked:
         ack_row(tx, queries.one(tx.conn, row.id))
+        tx.announce("mail_settled", participant_id=row.recipient_id)
     return answer
 
 

@@ -1,8 +1,8 @@
 """The single writer: one greenlet owns the one write connection, and commits in groups.
 
 Other greenlets hand in operations and wait; while one group is being synced to disk the next
-gathers. Each operation has a savepoint of its own, so a refused one does not sink its neighbours;
-nobody hears of success before COMMIT has returned.
+gathers. Each operation after a group's first has a savepoint of its own, so a refused one does not
+sink its neighbours; nobody hears of success before COMMIT has returned.
 
 What waits for the disk, COMMIT, is done by a native thread, so that the hub goes on; so is a BEGIN
 that another process keeps waiting. The statements between only touch memory, and take their turn in
@@ -243,10 +243,17 @@ class Writer:
         while self._waiting and len(group) < GROUP and clock.monotonic_s() <= until_s:
             job = self._waiting.popleft()
             group.append(job)
+            # The first of a group needs no savepoint: with nothing before it, all is undone.
+            attempt = self._attempt if len(group) == 1 else self._attempt_apart
             if job.is_long:
-                self._wait_for(partial(self._attempt, conn, job))
+                self._wait_for(partial(attempt, conn, job))
             else:
-                self._attempt(conn, job)
+                attempt(conn, job)
+            if len(group) == 1 and job.error is not None:
+                if is_doubtful(job.error):
+                    raise job.error
+                self._wait_for(conn.rollback)
+                self._begin()
 
     def _wait_for(self, do: Callable[[], Any]) -> None:
         """Have the thread do what waits for the disk; what it raises is raised here."""
@@ -262,24 +269,30 @@ class Writer:
                 conn.invalidate()
                 conn.close()
 
+    def _attempt_apart(self, conn: sa.Connection, job: Job[Any]) -> None:
+        """Do one operation in a savepoint of its own."""
+        run = connection_of(conn).execute
+        run("SAVEPOINT job")
+        self._attempt(conn, job)
+        if job.error is not None:
+            # Where SQLite has already rolled the whole transaction back (a full disk), this
+            # raises and fails the group, which is then the truth; each for the first reason.
+            try:
+                run("ROLLBACK TO job")
+            except conn.dialect.loaded_dbapi.Error as second:
+                raise job.error from second
+        run("RELEASE job")
+
     def _attempt(self, conn: sa.Connection, job: Job[Any]) -> None:
-        tools, run = self._tools, connection_of(conn).execute
+        tools = self._tools
         given = (tools.ids, tools.config, tools.hooks, tools.allowances)
         tx = Transaction(conn, tools.clock.now_ms(), *given)
-        run("SAVEPOINT job")
         try:
             job.value = job.run(tx)
             tx.write_out()
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
             job.error = storage_error(error)
             tools.allowances.clear()
-            # Where SQLite has already rolled the whole transaction back (a full disk), this
-            # raises and fails the group, which is then the truth; each for the first reason.
-            try:
-                run("ROLLBACK TO job")
-            except conn.dialect.loaded_dbapi.Error as second:
-                raise error from second
-        run("RELEASE job")
         job.topics, job.facts = tx.topics, tx.facts
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import gevent
 import pytest
 
-from bus.errors import StorageFailedError
+from bus.errors import ForbiddenError, StorageFailedError
 from bus.store import writer
 
 
@@ -36,3 +36,23 @@ def test_a_send_is_refused_where_another_process_keeps_the_database(house, monke
         with pytest.raises(StorageFailedError, match="locked"):
             house.send("alice", "bob")
     assert house.send("alice", "bob")["status"] == "accepted"
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused):
+    def write(number: int) -> None:
+        def operation(tx):
+            tx.conn.exec_driver_sql("INSERT INTO meta VALUES (?, '')", (f"k{number}",))
+            if number == refused:
+                raise ForbiddenError
+
+        house.store.write(operation)
+
+    commits = house.store.writer.commits
+    group = [gevent.spawn(write, number) for number in range(3)]
+    gevent.joinall(group, timeout=10)
+    assert house.store.writer.commits == commits + 1
+    assert [one.successful() for one in group] == [number != refused for number in range(3)]
+    with house.store.read() as conn:
+        rows = conn.exec_driver_sql("SELECT key FROM meta WHERE key LIKE 'k_'").scalars()
+        assert set(rows) == {f"k{number}" for number in range(3) if number != refused}

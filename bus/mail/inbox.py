@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bus.mail import queries
+from bus.mail import inbox_queries, queries
 from bus.mail.model import Item
 from bus.mail.moves import end, move
 from bus.mail.rules import shown_attempt
@@ -41,7 +41,7 @@ def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
     turn = tx.ask("current_turn", participant_id=participant_id)
     items: list[Item] = []
     left, has_new = ask.max_bytes, False
-    for row in queries.readable(tx.conn, participant_id, ask.limit, ask.only):
+    for row in inbox_queries.readable(tx.conn, participant_id, ask.limit, ask.only):
         body = cut(row.body, left)
         if items and len(body) < len(row.body):
             break
@@ -52,10 +52,10 @@ def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
         left -= len(body.encode())
         truncated = len(body) < len(row.body)
         items.append(Item(leased, leased.attempt, leased.lease_until_ms, body, truncated))
-    queries.touch_reader(tx.conn, participant_id, tx.now_ms, has_new=has_new)
+    inbox_queries.touch_reader(tx.conn, participant_id, tx.now_ms, has_new=has_new)
     if items:
         tx.announce("mail_read", participant_id=participant_id)
-    return Page(items, queries.count_readable(tx.conn, participant_id) - len(items))
+    return Page(items, inbox_queries.count_readable(tx.conn, participant_id) - len(items))
 
 
 def cut(body: str, max_bytes: int) -> str:

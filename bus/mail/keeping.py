@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bus.guard import service as guard
-from bus.mail import queries
+from bus.mail import keeping_queries, queries
 from bus.mail.moves import end, make_deliverable, move, requeue
 from bus.mail.notes import tell_delay
 from bus.mail.rules import is_scheduled, next_due
@@ -21,7 +21,7 @@ DAY_MS = 86_400_000
 
 def do_due(tx: Transaction, aside: SetAside) -> int:
     """Do what is due, up to a batch; gives how many deliveries were looked at."""
-    rows = queries.due(tx.conn, tx.now_ms, BATCH, aside.now("deliveries"))
+    rows = keeping_queries.due(tx.conn, tx.now_ms, BATCH, aside.now("deliveries"))
     aside.each(tx, "deliveries", rows, do_one)
     return len(rows)
 
@@ -59,9 +59,9 @@ def set_due(tx: Transaction, row: Row) -> None:
 
 def prune(tx: Transaction) -> int:
     """Remove messages that ended long ago and idempotency keys of yesterday, a batch at a time."""
-    queries.forget_keys(tx.conn, tx.now_ms - DAY_MS)
+    keeping_queries.forget_keys(tx.conn, tx.now_ms - DAY_MS)
     guard.forget(tx)
-    old = queries.prunable(tx.conn, tx.now_ms - tx.config.retention_s * 1000, BATCH)
+    old = keeping_queries.prunable(tx.conn, tx.now_ms - tx.config.retention_s * 1000, BATCH)
     if old:
-        queries.delete_messages(tx.conn, old)
+        keeping_queries.delete_messages(tx.conn, old)
     return len(old)

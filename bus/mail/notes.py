@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
-from bus.mail import queries
+from bus.mail import inbox_queries, queries
 from bus.mail.model import Draft
 from bus.mail.moves import end
 from bus.mail.rules import quote
@@ -78,9 +78,9 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
 def make_room(tx: Transaction, participant_id: int) -> None:
     """End the oldest unread notes of somebody who never reads: what is told has its end, too."""
     most = tx.config.max_inbox
-    if queries.count_readable(tx.conn, participant_id) < most:
+    if inbox_queries.count_readable(tx.conn, participant_id) < most:
         return
-    for row in queries.notes_beyond(tx.conn, participant_id, most - 1):
+    for row in inbox_queries.notes_beyond(tx.conn, participant_id, most - 1):
         end(tx, row, "expired", "it made room for newer notes of the bus")
 
 
@@ -96,7 +96,7 @@ def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]
 
 def on_removed(tx: Transaction, participant_id: int) -> None:
     """Hear that an agent or a person was removed: what was for it ends, and its senders know."""
-    for row in queries.open_of(tx.conn, participant_id):
+    for row in inbox_queries.open_of(tx.conn, participant_id):
         end(tx, row, "dead", f"{row.to_name} was removed from the bus")
 
 

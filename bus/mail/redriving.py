@@ -10,7 +10,7 @@ from bus.access.rules import may_see
 from bus.clock import shown_time, to_text
 from bus.directory import service as directory
 from bus.guard import service as guard
-from bus.mail import queries
+from bus.mail import inbox_queries, queries
 from bus.mail.cancelling import find_deliveries, is_in_charge, name_of
 from bus.mail.model import FAILED
 from bus.mail.moves import make_deliverable, move
@@ -129,7 +129,7 @@ def find_obstacle(tx: Transaction, row: Row, expires_ms: int | None) -> Result:
     if expires_ms is None and row.expires_ms is not None and row.expires_ms <= tx.now_ms:
         reason = f"it was wanted until {to_text(row.expires_ms)}: give a new ttl"
         return {"result": "needs_ttl", "state": row.state, "reason": reason}
-    if queries.count_readable(tx.conn, row.recipient_id) >= tx.config.max_inbox:
+    if inbox_queries.count_readable(tx.conn, row.recipient_id) >= tx.config.max_inbox:
         reason = f"{row.to_name} has {tx.config.max_inbox} open messages"
         return {"result": "inbox_full", "state": row.state, "reason": reason}
     return {}

@@ -20,7 +20,7 @@ from bus.errors import (
     UnknownRecipientError,
 )
 from bus.guard import service as guard
-from bus.mail import queries
+from bus.mail import inbox_queries, queries
 from bus.mail.moves import Copy, create, make_deliverable, move
 from bus.mail.tracing import sees_thread
 
@@ -69,7 +69,7 @@ class Request:
     def find_leased(self) -> Sequence[Row]:
         """Find what the sender is at work on: mail of others that it has leased."""
         if self.leased is None:
-            rows = queries.leased(self.tx.conn, self.principal.participant_id or 0)
+            rows = inbox_queries.leased(self.tx.conn, self.principal.participant_id or 0)
             self.leased = [row for row in rows if row.sender_id is not None]
         return self.leased
 
@@ -77,7 +77,7 @@ class Request:
         """Refuse what would not fit into an inbox; counted only where it may be full by now."""
         tx = self.tx
         if tx.allowances.get(recipient.id, 0) < 1:
-            there = queries.count_readable(tx.conn, recipient.id)
+            there = inbox_queries.count_readable(tx.conn, recipient.id)
             check_room(tx, recipient, there)
             tx.allowances[recipient.id] = tx.config.max_inbox - there
 

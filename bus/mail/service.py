@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
-from bus.mail import notes, queries, tracing
+from bus.mail import inbox_queries, keeping_queries, notes, tracing
 from bus.mail.cancelling import cancel
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
@@ -54,9 +54,9 @@ __all__ = [
     "trace",
 ]
 PENDING = 1000
-count_readable = queries.count_readable
+count_readable = inbox_queries.count_readable
 hint = directory.hint
-first_due = queries.first_due
+first_due = keeping_queries.first_due
 
 
 def register(hooks: Hooks) -> None:
@@ -75,7 +75,7 @@ def reader_of(conn: sa.Connection, principal: Principal, config: Config) -> Read
 
 def headers(conn: sa.Connection, participant_id: int, limit: int) -> list[Any]:
     """Read what waits without leasing it."""
-    return list(queries.readable(conn, participant_id, limit))
+    return list(inbox_queries.readable(conn, participant_id, limit))
 
 
 def pending_events(

@@ -10,7 +10,7 @@ from bus.access.service import compartments_of
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import NotFoundError
-from bus.mail import queries
+from bus.mail import inbox_queries, queries
 from bus.mail.model import PRIORITIES, SYSTEM
 from bus.mail.rules import shown_attempt
 
@@ -171,5 +171,5 @@ def pending_messages(conn: sa.Connection, participant_id: int, limit: int) -> li
             "priority": PRIORITIES[row.priority],
             "at": to_text(row.queued_ms),
         }
-        for row in queries.readable(conn, participant_id, limit)
+        for row in inbox_queries.readable(conn, participant_id, limit)
     ]

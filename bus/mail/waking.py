@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bus.mail import queries, render
+from bus.mail import inbox_queries, queries, render, waking_queries
 from bus.mail.model import LONGEST_LEASE_S
 from bus.mail.moves import end, move, requeue
 from bus.mail.rules import LIFE, first_of_life
@@ -30,27 +30,29 @@ class Pending:
 
 def pending(conn: sa.Connection, participant_id: int) -> Pending:
     """Count what a wake would be for."""
-    return Pending(*queries.count_waiting(conn, participant_id))
+    return Pending(*waking_queries.count_waiting(conn, participant_id))
 
 
 def is_pending(conn: sa.Connection, participant_id: int) -> bool:
     """Say whether there is something that a wake would be for."""
-    return queries.is_waiting(conn, participant_id)
+    return waking_queries.is_waiting(conn, participant_id)
 
 
 def pending_of(conn: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
     """Count for each, as far as there is something, what a wake would be for."""
-    return queries.count_waiting_of(conn, ids)
+    return waking_queries.count_waiting_of(conn, ids)
 
 
 def last_lease_ms(conn: sa.Connection, participant_id: int) -> int | None:
     """Give when the last of an agent's leases ends, or None where it has none."""
-    return max((row.lease_until_ms for row in queries.leased(conn, participant_id)), default=None)
+    return max(
+        (row.lease_until_ms for row in inbox_queries.leased(conn, participant_id)), default=None
+    )
 
 
 def set_notified(tx: Transaction, participant_id: int, wake_id: str) -> None:
     """Set the rung: the watcher said that it has the wake for what waits."""
-    for row in queries.not_asked_for(tx.conn, participant_id, wake_id):
+    for row in waking_queries.not_asked_for(tx.conn, participant_id, wake_id):
         move(tx, row, "notified", wake_id=wake_id)
 
 
@@ -59,7 +61,7 @@ def set_woken(
 ) -> None:
     """Set the rung: a turn was admitted, or a blind method took the call (not seen)."""
     reason = "" if seen else "the call was accepted; whether a turn began is not seen"
-    for row in queries.asked_for(tx.conn, participant_id, wake_id):
+    for row in waking_queries.asked_for(tx.conn, participant_id, wake_id):
         if row.state != "woken" or row.seen < seen:
             move(tx, row, "woken", reason, turn_id=turn_id, seen=seen)
 
@@ -68,7 +70,7 @@ def put_back(
     tx: Transaction, wake_id: str, participant_id: int, reason: str, *, counted: bool
 ) -> None:
     """Queue again what a closed wake asked for and nobody read."""
-    for row in queries.asked_for(tx.conn, participant_id, wake_id):
+    for row in waking_queries.asked_for(tx.conn, participant_id, wake_id):
         if row.state != "queued":
             requeue(tx, row, reason, counted=counted, is_told=False)
 
@@ -77,7 +79,7 @@ def drop_leases(
     tx: Transaction, wake_id: str | None, participant_id: int, reason: str, *, counted: bool
 ) -> None:
     """Give back what was read in a turn that is known to be over; without a wake, all of it."""
-    for row in queries.leased(tx.conn, participant_id):
+    for row in inbox_queries.leased(tx.conn, participant_id):
         if wake_id is None or row.lease_wake == wake_id:
             requeue(tx, row, reason, counted=counted, is_told=False)
 
@@ -85,7 +87,7 @@ def drop_leases(
 def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:
     """Lengthen the leases of a turn that is known to live."""
     until = tx.now_ms + tx.config.lease_s * 1000
-    for row in queries.leased(tx.conn, participant_id):
+    for row in inbox_queries.leased(tx.conn, participant_id):
         if row.lease_wake == wake_id:
             queries.update_delivery(tx.conn, row.id, {"lease_until_ms": until, "due_ms": until})
 
@@ -95,35 +97,35 @@ def spare(tx: Transaction, until_ms: int) -> None:
 
     A lease that ends further off than any can was made before the clock was put back.
     """
-    queries.spare_leases(tx.conn, until_ms)
+    waking_queries.spare_leases(tx.conn, until_ms)
     beyond = tx.now_ms + LONGEST_LEASE_S * 1000
-    queries.shorten_leases(tx.conn, beyond, tx.now_ms + tx.config.lease_s * 1000)
-    queries.hasten_notes(tx.conn, tx.now_ms + tx.config.delayed_s * 1000)
+    waking_queries.shorten_leases(tx.conn, beyond, tx.now_ms + tx.config.lease_s * 1000)
+    waking_queries.hasten_notes(tx.conn, tx.now_ms + tx.config.delayed_s * 1000)
 
 
 def give_back_all(tx: Transaction, reason: str) -> None:
     """Fence every handle that was printed, and put back what was on lease: a restored database."""
-    for participant_id in queries.with_leases(tx.conn):
+    for participant_id in waking_queries.with_leases(tx.conn):
         drop_leases(tx, None, participant_id, reason, counted=False)
-    queries.renumber_leases(tx.conn, first_of_life(tx.now_ms), LIFE)
+    waking_queries.renumber_leases(tx.conn, first_of_life(tx.now_ms), LIFE)
 
 
 def count_all_open(conn: sa.Connection) -> int:
     """Count what has not ended."""
-    return queries.count_all_open(conn)
+    return waking_queries.count_all_open(conn)
 
 
 def recipients_waiting(conn: sa.Connection) -> list[int]:
     """List whom something waits for that is meant to wake."""
-    return queries.recipients_waiting(conn)
+    return waking_queries.recipients_waiting(conn)
 
 
 def end_all_waiting(tx: Transaction, participant_id: int, reason: str) -> None:
     """End as dead what waits for an agent that its runtime does not know."""
-    for row in queries.waiting(tx.conn, participant_id):
+    for row in waking_queries.waiting(tx.conn, participant_id):
         end(tx, row, "dead", reason)
 
 
 def note(tx: Transaction, participant_id: int, reason: str) -> None:
     """Write on what waits why it waits; no rung, only the reason of the present one."""
-    queries.set_reason(tx.conn, participant_id, reason)
+    waking_queries.set_reason(tx.conn, participant_id, reason)

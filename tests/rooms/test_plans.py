@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from bus.mail import queries
+from bus.mail import inbox_queries, waking_queries
 
 HOT = {
-    queries.COUNT_INBOX: {"recipient_id": 1},
-    queries.COUNT_WAITING: {"recipient_id": 1},
-    queries.READ_INBOX: {"recipient_id": 1, "most": 20},
-    queries.LEASED: {"recipient_id": 1},
+    inbox_queries.COUNT_INBOX: {"recipient_id": 1},
+    waking_queries.COUNT_WAITING: {"recipient_id": 1},
+    waking_queries.IS_WAITING: {"recipient_id": 1},
+    waking_queries.ASKED_FOR: {"recipient_id": 1, "wake_id": "w"},
+    waking_queries.NOT_ASKED_FOR: {"recipient_id": 1, "wake_id": "w"},
+    inbox_queries.READ_INBOX: {"recipient_id": 1, "most": 20},
+    inbox_queries.LEASED: {"recipient_id": 1},
 }
 OPEN_ONLY = ("ix_deliveries_open", "ix_deliveries_leased")
 
 
-@pytest.mark.parametrize("statement", HOT, ids=("room", "waiting", "inbox", "leased"))
+@pytest.mark.parametrize(
+    "statement", HOT, ids=("room", "waiting", "any", "asked", "not asked", "inbox", "leased")
+)
 def test_a_hot_query_visits_open_mail_only(house, statement):
     with house.store.read() as conn:
         text, values = statement.written(conn, HOT[statement])

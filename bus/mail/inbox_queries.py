@@ -1,0 +1,95 @@
+"""What is in an inbox and who has it: its statements, one named function each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from bus.mail.model import WAITING
+from bus.mail.queries import FULL, MINE, open_in
+from bus.store.schema import deliveries, messages, participants
+from bus.store.statement import Statement, Update, bind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bus.store.statement import Row
+
+
+IN_INBOX = sa.and_(
+    deliveries.c.recipient_id == MINE,
+    deliveries.c.ended_ms.is_(None),
+    deliveries.c.seq.is_not(None),
+)
+"""What an inbox holds: a delivery has its place in the log from when it can be read."""
+READ_NEXT = FULL.where(IN_INBOX).order_by(deliveries.c.priority, deliveries.c.seq)
+READ_INBOX = Statement(READ_NEXT.limit(bind("most")))
+READ_ONE = Statement(
+    FULL.where(IN_INBOX, deliveries.c.message_id == bind("only")).limit(bind("most"))
+)
+COUNT_INBOX = Statement(sa.select(sa.func.count()).where(IN_INBOX))
+COUNT_ONE = Statement(
+    sa.select(sa.func.count()).where(IN_INBOX, deliveries.c.message_id == bind("only"))
+)
+READ: sa.ColumnElement[str] = sa.literal_column("'read'")
+"""Written out: a bound value would keep SQLite from the index of leased deliveries."""
+LEASED = Statement(
+    FULL.where(deliveries.c.recipient_id == MINE, deliveries.c.state == READ).order_by(
+        deliveries.c.id
+    )
+)
+
+
+def readable(
+    conn: sa.Connection, recipient_id: int, limit: int, only: str | None = None
+) -> Sequence[Row]:
+    """Read what an inbox shows: urgent first, then oldest."""
+    if only:
+        return READ_ONE.rows(conn, recipient_id=recipient_id, only=only, most=limit)
+    return READ_INBOX.rows(conn, recipient_id=recipient_id, most=limit)
+
+
+def count_readable(conn: sa.Connection, recipient_id: int, only: str | None = None) -> int:
+    """Count what an inbox holds, or whether it holds one message."""
+    if only:
+        return int(COUNT_ONE.scalar(conn, recipient_id=recipient_id, only=only))
+    return int(COUNT_INBOX.scalar(conn, recipient_id=recipient_id))
+
+
+NOTES_BEYOND = Statement(
+    FULL.where(open_in(MINE, WAITING), messages.c.sender_id.is_(None))
+    .order_by(deliveries.c.id.desc())
+    .limit(-1)
+    .offset(bind("newest"))
+)
+
+
+def notes_beyond(conn: sa.Connection, recipient_id: int, newest: int) -> Sequence[Row]:
+    """Read what the bus itself wrote to somebody and nobody has read, but for the newest ones."""
+    return NOTES_BEYOND.rows(conn, recipient_id=recipient_id, newest=newest)
+
+
+def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
+    return LEASED.rows(conn, recipient_id=recipient_id)
+
+
+OPEN_OF = Statement(
+    FULL.where(deliveries.c.recipient_id == MINE, deliveries.c.ended_ms.is_(None)).order_by(
+        deliveries.c.id
+    )
+)
+
+
+def open_of(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
+    """Read all of a recipient's deliveries that have not ended, held ones too."""
+    return OPEN_OF.rows(conn, recipient_id=recipient_id)
+
+
+UPDATE_READER = Update(participants, "id")
+
+
+def touch_reader(conn: sa.Connection, participant_id: int, now_ms: int, *, has_new: bool) -> None:
+    """Note that somebody read; one that took something new can be reached again."""
+    values = {"last_read_ms": now_ms} | ({"wake_failures": 0} if has_new else {})
+    UPDATE_READER.run(conn, participant_id, values)

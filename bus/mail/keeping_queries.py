@@ -1,0 +1,66 @@
+"""What time has made due, and what is kept no longer: its statements, one named function each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from bus.mail.queries import FULL
+from bus.store.schema import deliveries, idempotency, ladder, messages
+from bus.store.statement import Statement, bind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bus.store.statement import Row
+
+
+DUE = Statement(
+    FULL.where(deliveries.c.due_ms <= bind("now_ms"))
+    .order_by(deliveries.c.due_ms)
+    .limit(bind("most"))
+)
+NEXT_DUE = Statement(
+    sa.select(deliveries.c.id, deliveries.c.due_ms)
+    .where(deliveries.c.due_ms.is_not(None))
+    .order_by(deliveries.c.due_ms)
+    .limit(bind("most"))
+)
+
+
+def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[int] = ()) -> list[Row]:
+    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
+    return [row for row in rows if row.id not in without][:limit]
+
+
+def first_due(conn: sa.Connection, without: Collection[int] = ()) -> int | None:
+    rows = NEXT_DUE.rows(conn, most=1 + len(without))
+    return next((row.due_ms for row in rows if row.id not in without), None)
+
+
+def forget_keys(conn: sa.Connection, before_ms: int) -> int:
+    return conn.execute(idempotency.delete().where(idempotency.c.created_ms < before_ms)).rowcount
+
+
+def prunable(conn: sa.Connection, before_ms: int, limit: int) -> set[str]:
+    """Find messages of which every delivery ended before a time, oldest first."""
+    other = deliveries.alias()
+    still_open = sa.select(other.c.id).where(
+        other.c.message_id == deliveries.c.message_id,
+        sa.or_(other.c.ended_ms.is_(None), other.c.ended_ms >= before_ms),
+    )
+    # In the order of the index of ends, so that no more of it is read than is taken.
+    query = (
+        sa.select(deliveries.c.message_id)
+        .where(deliveries.c.ended_ms < before_ms, ~still_open.exists())
+        .order_by(deliveries.c.ended_ms)
+    )
+    return set(conn.execute(query.limit(limit)).scalars())
+
+
+def delete_messages(conn: sa.Connection, ids: Collection[str]) -> None:
+    of_these = sa.select(deliveries.c.id).where(deliveries.c.message_id.in_(ids))
+    conn.execute(ladder.delete().where(ladder.c.delivery_id.in_(of_these)))
+    conn.execute(deliveries.delete().where(deliveries.c.message_id.in_(ids)))
+    conn.execute(messages.delete().where(messages.c.id.in_(ids)))

@@ -10,7 +10,8 @@ from bus.mail import inbox_queries, queries
 from bus.mail.model import Draft
 from bus.mail.moves import end
 from bus.mail.rules import quote
-from bus.mail.sending import Context, deliver, write_message
+from bus.mail.threads import Context
+from bus.mail.writing import deliver, write_message
 
 if TYPE_CHECKING:
     from bus.store.statement import Row

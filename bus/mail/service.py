@@ -11,8 +11,9 @@ from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
 from bus.mail.redriving import Which, list_dead, redrive, redrive_all
 from bus.mail.render import Reader
-from bus.mail.sending import Key, hash_request, release_thread, replay, send
+from bus.mail.sending import Key, hash_request, replay, send
 from bus.mail.settling import ack, extend, release, reply
+from bus.mail.threads import release_thread
 from bus.mail.tracing import history, is_for, sees_thread, trace
 
 if TYPE_CHECKING:

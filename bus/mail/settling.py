@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Any
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import EndedError, FencedError, NoReplyAddressError, UnknownHandleError
-from bus.mail import inbox_queries, queries
+from bus.mail import queries
 from bus.mail.moves import end, move, requeue
+from bus.mail.recipients import Request, check_room
 from bus.mail.rules import read_handle
-from bus.mail.sending import (
-    Context,
-    Request,
-    check_room,
-    deliver,
-    find_context,
-    hold_of,
-    write_message,
-)
+from bus.mail.threads import Context, find_context, hold_of
+from bus.mail.writing import deliver, write_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,7 +179,7 @@ def send_reply(tx: Transaction, principal: Principal, row: Row, draft: Draft) ->
     sender = directory.get(tx.conn, row.sender_id)
     if row.replied_ms is not None:
         # The first answer to what it sent always has room; any further one is mail like any.
-        check_room(tx, sender, inbox_queries.count_readable(tx.conn, sender.id))
+        check_room(tx, sender)
     draft = replace(draft, to=(sender.name,), in_reply_to=row.message_id)
     context: Context = find_context(Request(tx, principal), draft, [sender])
     sent = write_message(

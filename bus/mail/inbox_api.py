@@ -50,7 +50,7 @@ def wait_for_mail(principal: Principal, seconds: int, only: str | None) -> bool:
             listener.clear()
             with run.store.read() as conn:
                 papers.find(conn)
-                if service.count_readable(conn, me, only):
+                if service.is_readable(conn, me, only):
                     return True
             left_s = until_s - run.clock.monotonic_s()
             if left_s <= 0 or not listener.wait(left_s):

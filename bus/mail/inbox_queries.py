@@ -29,9 +29,9 @@ READ_ONE = Statement(
     FULL.where(IN_INBOX, deliveries.c.message_id == bind("only")).limit(bind("most"))
 )
 COUNT_INBOX = Statement(sa.select(sa.func.count()).where(IN_INBOX))
-COUNT_ONE = Statement(
-    sa.select(sa.func.count()).where(IN_INBOX, deliveries.c.message_id == bind("only"))
-)
+IS_ANY = sa.select(deliveries.c.id).where(IN_INBOX)
+IS_READABLE = Statement(IS_ANY.limit(1))
+IS_ONE_READABLE = Statement(IS_ANY.where(deliveries.c.message_id == bind("only")))
 READ: sa.ColumnElement[str] = sa.literal_column("'read'")
 """Written out: a bound value would keep SQLite from the index of leased deliveries."""
 LEASED = Statement(
@@ -50,10 +50,15 @@ def readable(
     return READ_INBOX.rows(conn, recipient_id=recipient_id, most=limit)
 
 
-def count_readable(conn: sa.Connection, recipient_id: int, only: str | None = None) -> int:
-    """Count what an inbox holds, or whether it holds one message."""
+def is_readable(conn: sa.Connection, recipient_id: int, only: str | None = None) -> bool:
+    """Say whether an inbox holds anything, or one message; cheaper than to count it."""
     if only:
-        return int(COUNT_ONE.scalar(conn, recipient_id=recipient_id, only=only))
+        return IS_ONE_READABLE.first(conn, recipient_id=recipient_id, only=only) is not None
+    return IS_READABLE.first(conn, recipient_id=recipient_id) is not None
+
+
+def count_readable(conn: sa.Connection, recipient_id: int) -> int:
+    """Count what an inbox holds."""
     return int(COUNT_INBOX.scalar(conn, recipient_id=recipient_id))
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "hint",
     "history",
     "is_for",
+    "is_readable",
     "list_dead",
     "prune",
     "read_inbox",
@@ -56,6 +57,7 @@ __all__ = [
 ]
 PENDING = 1000
 count_readable = inbox_queries.count_readable
+is_readable = inbox_queries.is_readable
 hint = directory.hint
 first_due = keeping_queries.first_due
 

@@ -8,6 +8,7 @@ from bus.mail import inbox_queries, waking_queries
 
 HOT = {
     inbox_queries.COUNT_INBOX: {"recipient_id": 1},
+    inbox_queries.IS_READABLE: {"recipient_id": 1},
     waking_queries.COUNT_WAITING: {"recipient_id": 1},
     waking_queries.IS_WAITING: {"recipient_id": 1},
     waking_queries.ASKED_FOR: {"recipient_id": 1, "wake_id": "w"},
@@ -19,7 +20,9 @@ OPEN_ONLY = ("ix_deliveries_open", "ix_deliveries_leased")
 
 
 @pytest.mark.parametrize(
-    "statement", HOT, ids=("room", "waiting", "any", "asked", "not asked", "inbox", "leased")
+    "statement",
+    HOT,
+    ids=("room", "readable", "waiting", "any", "asked", "not asked", "inbox", "leased"),
 )
 def test_a_hot_query_visits_open_mail_only(house, statement):
     with house.store.read() as conn:

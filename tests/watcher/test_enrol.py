@@ -190,7 +190,7 @@ def test_a_bus_that_is_not_there_fails(run):
 
 
 def test_a_url_that_is_none_is_a_wrong_setting(run):
-    code, _, complaint = run("enrol", "bus:8091", "CODE-1")
+    code, _, complaint = run("enrol", "bus://bus:8091", "CODE-1")
     assert code == 3
     assert "is not a URL such as" in complaint
 

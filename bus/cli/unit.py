@@ -179,10 +179,23 @@ the bus serves at {config.url}
 Next, as root:
   export BUS_DATA_DIR={DATA_DIR}{calls}
   {bus} node add shed --agents carl,dora     # a machine and its agents; says what to run there""")
-    if is_loopback(urlsplit(config.url).hostname or ""):
+    say_reach(config, bus)
+
+
+def say_reach(config: Config, bus: str) -> None:
+    """Say what other machines lack, which are given the address that the bus has of itself."""
+    url = urlsplit(config.url)
+    if not is_loopback(url.hostname or ""):
+        return
+    public = f"--set BUS_PUBLIC_URL={url.scheme}://NAME:{config.port}"
+    if is_loopback(config.host):
         say(f"""\
 Only this machine reaches it. For others, with this machine's name or address:
-  {bus} unit install --set BUS_HOST=0.0.0.0 --set BUS_PUBLIC_URL=http://NAME:{config.port}""")
+  {bus} unit install --set BUS_HOST=0.0.0.0 {public}""")
+    else:
+        complain(f"""\
+warning: other machines reach it, and are given {config.url}, which is themselves
+  With this machine's name or address: {bus} unit install {public}""")
 
 
 def say_left() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.cli import unitfiles
+from bus.cli import unit, unitfiles
 from bus.cli.failing import Failure
-from bus.config import SETTINGS
+from bus.config import SETTINGS, Config
 from bus.errors import ConfigError
 
 SERVICE = unitfiles.unit_text(unitfiles.SERVICE)
@@ -95,3 +95,22 @@ def test_a_program_that_a_service_cannot_see_is_refused(tmp_path):
     assert "quoted" in unitfiles.why_unseen(Path("/opt/my bus"))
     assert "is not there" in unitfiles.why_unseen(Path("/opt/nothing/here"))
     assert unitfiles.why_unseen(Path("/usr/bin/env")) == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "warned"),
+    [
+        ({}, "--set BUS_HOST=0.0.0.0 --set BUS_PUBLIC_URL=http://NAME:8091", ""),
+        ({"BUS_HOST": "0.0.0.0"}, "", "install --set BUS_PUBLIC_URL=http://NAME:8091"),
+        ({"BUS_HOST": "::", "BUS_PORT": "80"}, "", "install --set BUS_PUBLIC_URL=http://NAME:80"),
+        ({"BUS_HOST": "0.0.0.0", "BUS_PUBLIC_URL": "http://pi:8091"}, "", ""),
+        ({"BUS_HOST": "192.0.2.7"}, "", ""),
+    ],
+)
+def test_who_opens_the_bus_to_others_hears_what_they_would_be_given(capsys, settings, said, warned):
+    unit.say_installed(Config.from_env(settings), went_on=False)
+    got = capsys.readouterr()
+    assert ("BUS_PUBLIC_URL" in got.out) == bool(said)
+    assert said in got.out
+    assert ("which is themselves" in got.err) == bool(warned)
+    assert warned in got.err

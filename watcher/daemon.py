@@ -12,7 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from watcher import address, log, privatefile, signals
+from watcher import address, inuse, log, privatefile, signals
 from watcher.bus import Bus
 from watcher.cursor import Cursor, read_instance
 from watcher.introduction import Introduction
@@ -45,6 +45,7 @@ def run(settings: Settings, clock: Clock) -> None:
     check_files(settings)
     privatefile.make_folder(settings.folder.state)
     with _lock(settings.folder.lock_file, clock):
+        inuse.note(settings.folder)
         _run_alone(settings, clock)
 
 

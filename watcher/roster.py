@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from watcher import address, log, plainjson, privatefile, settingsfile
+from watcher import address, inuse, log, plainjson, privatefile, settingsfile
 from watcher.bus import Bus, BusError
 from watcher.persist import persist
 from watcher.settings import BEARER, SettingsError, is_name
@@ -110,7 +110,10 @@ class Roster:
             self._settle_absent(name, there, known, links)
         if is_name(said.get("node")):
             raw["node"] = said["node"]
+        is_pending = inuse.is_outdated(self._folder)  # a person's change, not taken as a whole
         self._agents.replace(settingsfile.save(self._folder, raw).agents)
+        if not is_pending:
+            inuse.note(self._folder)
         for old, new in links.items():
             link(self._folder.header_file(old), self._folder.header_file(new))
 

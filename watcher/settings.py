@@ -64,6 +64,10 @@ class Folder:
     def lock_file(self) -> Path:
         return self.state / "lock"
 
+    @property
+    def taken_file(self) -> Path:
+        return self.state / "settings.sha256"
+
     def header_file(self, agent: str) -> Path:
         """Give the file that an agent's curl commands name with `-H @`."""
         return self.path / f"{agent}.header"

@@ -11,7 +11,7 @@ import pytest
 from fakebus import ProblemError
 from fakesystem import FakeSystem
 
-from watcher import address, cli, privatefile
+from watcher import address, cli, privatefile, settingsfile
 from watcher.bus import Bus
 from watcher.doctor import canary, machine, turnside
 from watcher.doctor.busside import BusSide
@@ -112,6 +112,56 @@ def test_a_program_that_only_the_shell_finds_is_told_of(system, enrolled, instal
     install(settings)
     found = by_name(machine.look_at_service(settings, system.environ))
     assert "no-such-program" in found["service's PATH"].seen
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_where_no_systemd_runs_that_is_said_and_is_nothing_bad(
+    system, enrolled, install, is_installed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(manager, "RUNS_HERE", tmp_path / "none")
+    settings = enrolled(agents=PROGRAM)
+    if is_installed:
+        install(settings)
+    system.set("no-manager")
+    found = by_name(machine.look_at_service(settings, system.environ))
+    assert (found["service"].state, found["service"].mend) == ("ok", "")
+    assert "no systemd runs this machine" in found["service"].seen
+    assert found["watcher"].state == "bad"
+    assert f"bus-watcher run --dir {settings.folder.path}" in found["watcher"].mend
+    assert not any("systemctl" in one.mend or "linger" in one.mend for one in found.values())
+
+
+def test_a_systemd_that_does_not_answer_its_user_is_bad(
+    system, enrolled, install, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(manager, "RUNS_HERE", tmp_path)
+    settings = enrolled(agents=PROGRAM)
+    install(settings)
+    system.set("no-manager")
+    found = by_name(machine.look_at_service(settings, system.environ))
+    assert found["service"].state == "bad"
+    assert "loginctl enable-linger" in found["service"].mend
+
+
+def test_a_setting_that_the_running_watcher_has_not_taken_is_told_of(bus, system, enrolled):
+    bus.answers["/api/nodes/self/roster"] = lambda _: {"node": "pi", "agents": [{"name": "beta"}]}
+    settings = enrolled(agents=PROGRAM)
+    folder = settings.folder
+    folder.settings_file.chmod(0o600)
+    look = lambda: by_name(machine.look_at_service(settings, system.environ))["watcher"]  # noqa: E731
+    for _ in range(2):  # the second takes what was changed
+        command = [sys.executable, "-m", "watcher", "run", "--dir", str(folder.path)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            lines = iter(process.stderr.readline, "")
+            assert any("watcher_started" in line for line in lines)
+            assert look().state == "ok"
+            settingsfile.change_agent(folder, "beta", ["limit_s=7"])
+            found = look()
+            process.terminate()
+            process.communicate(timeout=20)
+        assert found.state == "warn"
+        assert "restart it: " in found.mend
+        settingsfile.change_agent(folder, "beta", ["limit_s=8"])
 
 
 # ------------------------------------------------------------------------------------- the bus

@@ -9,7 +9,7 @@ import threading
 import pytest
 from fakebus import ProblemError
 
-from watcher import address, settingsfile
+from watcher import address, inuse, settingsfile
 from watcher.bus import Bus
 from watcher.clock import SystemClock
 from watcher.roster import ROSTER, Agents, Roster
@@ -152,3 +152,15 @@ def test_a_roster_that_makes_no_sense_ends_nothing(bus, folder, roster, odd):
     bus.answers["/api/whoami"] = lambda _: {"name": "beta"}
     roster.look()
     assert known(folder) == ["beta"]
+
+
+def test_what_the_watcher_itself_writes_into_its_settings_asks_for_no_restart(bus, folder, roster):
+    inuse.note(folder)
+    says(bus, "gamma")
+    bus.answers["/api/whoami"] = lambda _: {"name": "gamma"}
+    roster.look()
+    assert known(folder) == ["gamma"]
+    assert not inuse.is_outdated(folder)
+    settingsfile.change_all(folder, ["turns_at_once=2"])
+    roster.look()
+    assert inuse.is_outdated(folder), "a person's change stays one that waits for a restart"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from watcher import daemon, privatefile, program
+from watcher import daemon, inuse, privatefile, program
 from watcher.doctor.finding import bad, ok, warn
 from watcher.install import unitfile
 from watcher.install.installing import unit_name
-from watcher.install.manager import Manager
+from watcher.install.manager import Manager, runs_here
 from watcher.install.skills import agents_of_openclaw
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def look_at_service(settings: Settings, environ: Mapping[str, str]) -> Iterator[
     manager, name = Manager(dict(environ)), unit_name(settings, environ)
     path = unitfile.unit_folder(environ) / name
     trouble = manager.find_trouble()
-    if not path.is_file():
+    is_without = bool(trouble) and not runs_here()
+    if is_without:
+        yield ok("service", "no systemd runs this machine, so the watcher is none of its services")
+    elif not path.is_file():
         yield warn("service", "not installed: nothing starts the watcher", f"{program()} install")
     elif trouble:
         mend = f"sudo loginctl enable-linger {manager.user}, then {program()} install"
@@ -63,11 +67,22 @@ def look_at_service(settings: Settings, environ: Mapping[str, str]) -> Iterator[
         yield from _look_at_unit(manager, name)
         yield from _look_at_path(settings, path)
         yield _look_at_linger(manager)
-    if daemon.is_running(settings.folder):
-        yield ok("watcher", "a watcher holds this folder and runs")
+    run = f"{program()} run --dir {shlex.quote(str(settings.folder.path))}"
+    if is_without:
+        start, again = f"have what starts programs here run: {run}", f"end it, then: {run}"
     else:
-        start = f"systemctl --user restart {name}" if path.is_file() else f"{program()} install"
-        yield bad("watcher", "none runs with this folder: nobody is woken", start)
+        again = f"systemctl --user restart {name}"
+        start = again if path.is_file() else f"{program()} install"
+    yield _look_at_process(settings.folder, start, again)
+
+
+def _look_at_process(folder: Folder, start: str, again: str) -> Finding:
+    if not daemon.is_running(folder):
+        return bad("watcher", "none runs with this folder: nobody is woken", start)
+    if inuse.is_outdated(folder):
+        seen = f"runs, and has not taken what was changed since in {folder.settings_file}"
+        return warn("watcher", seen, f"restart it: {again}")
+    return ok("watcher", "a watcher holds this folder and runs")
 
 
 def _look_at_unit(manager: Manager, name: str) -> Iterator[Finding]:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from watcher.programs import Said
 
 LINGER = Path("/var/lib/systemd/linger")
+RUNS_HERE = Path("/run/systemd/system")
 START_S = 60.0
+
+
+def runs_here() -> bool:
+    """Say whether systemd runs this machine; in a container, mostly not."""
+    return RUNS_HERE.is_dir()
 
 
 class Manager:

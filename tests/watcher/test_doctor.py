@@ -248,6 +248,21 @@ def test_an_agent_that_openclaw_lacks_is_named_with_those_it_has(system, enrolle
     assert not any(word in repr(found) for word in SECRETS)
 
 
+def test_the_skill_of_a_renamed_agent_is_one_to_write_again(system, enrolled, install, clock):
+    system.add_openclaw("main")
+    openclaw = {"local_agent": "main", "method": "command"}
+    install(enrolled(agents={"beta": openclaw}))
+    renamed = enrolled(agents={"gamma": openclaw})
+    found = by_name(turnside.look(renamed, clock, system.environ))["skill of gamma"]
+    assert (found.state, found.mend) == ("warn", "bus-watcher install")
+    install(renamed)
+    found = by_name(turnside.look(renamed, clock, system.environ))["skill of gamma"]
+    assert found.state == "ok", found
+    system.skill("main").write_text("a person's own words")
+    found = by_name(turnside.look(renamed, clock, system.environ))["skill of gamma"]
+    assert found.state == "ok", "install would leave it"
+
+
 def test_a_skill_that_openclaw_has_not_seen_yet_is_not_one_to_install_again(
     system, enrolled, clock
 ):

@@ -92,6 +92,9 @@ def _look_at_agent(methods: Methods, agent: AgentSettings) -> Finding:
 
 def _look_at_skill(settings: Settings, agent: AgentSettings, environ: Mapping[str, str]) -> Finding:
     place = skills.look(settings, agent, environ)
+    if place.path and skills.is_outdated(settings, agent, place.path, environ):
+        seen = f"{place.path} is of before: of another name, address or version"
+        return warn(f"skill of {agent.name}", seen, f"{program()} install")
     if place.is_ready:
         return ok(f"skill of {agent.name}", f"ready: {place.path}")
     if not place.trouble and place.path and place.path.is_file():

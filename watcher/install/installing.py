@@ -164,8 +164,7 @@ class Installation:
             self._drop_old_skills(written)
 
     def _write_skill(self, agent: AgentSettings, path: Path, environ: Mapping[str, str]) -> None:
-        where = settingsfile.write_for_shell(self._settings.folder, self._environ)
-        data = skill.render(agent.name, self._settings.url, where).encode()
+        data = skills.render(self._settings, agent, self._environ)
         is_theirs = mark_of(path) not in {None, self._record.files.get(str(path))}
         if is_theirs and path.read_bytes() != data:
             self._steps.kept(f"{path}, which was changed by hand; remove it to get a fresh one")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watcher import plainjson, programs, skill
+from watcher import plainjson, programs, settingsfile, skill
+from watcher.install.record import Record
 from watcher.methods import runs_in_openclaw
 
 if TYPE_CHECKING:
@@ -47,6 +48,23 @@ def find_places(settings: Settings, environ: Mapping[str, str]) -> tuple[dict[st
     except (ValueError, KeyError, TypeError):
         return {}, f"`{' '.join(argv)}` gave no list of agents"
     return {name: top / "skills" / skill.NAME / skill.FILE_NAME for name, top in found.items()}, ""
+
+
+def render(settings: Settings, agent: AgentSettings, environ: Mapping[str, str]) -> bytes:
+    """Write an agent's skill as it is to be now."""
+    where = settingsfile.write_for_shell(settings.folder, environ)
+    return skill.render(agent.name, settings.url, where).encode()
+
+
+def is_outdated(
+    settings: Settings, agent: AgentSettings, path: Path, environ: Mapping[str, str]
+) -> bool:
+    """Say whether a skill that `install` wrote, and nobody changed, is no more as it is to be.
+
+    An agent that was renamed, or a bus that has moved, leaves one.
+    """
+    record = Record.load(settings.folder.install_file)
+    return record.wrote(path) and path.read_bytes() != render(settings, agent, environ)
 
 
 def look(settings: Settings, agent: AgentSettings, environ: Mapping[str, str]) -> Place:

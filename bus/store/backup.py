@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bus.errors import ConflictError, InvalidRequestError, NoDatabaseError
 from bus.store.beside import FORMER, open_beside, read_meta
 from bus.store.copying import Copied, copy_checked, own_like, silent
+from bus.store.drafts import drafts_for, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +63,11 @@ def back_up(
     if path is None and not folder.exists():
         folder.mkdir(mode=0o700)
         own_like(config.db_path, folder)
-    with alone_in(folder):
+    with alone_in(folder, is_ours=path is None) as held:
         clear_drafts(folder)
         if (folder / name).exists():
             raise ConflictError(f"{folder / name} is there already; it is left as it is")
-        copied = copy_checked(config.db_path, folder / name, progress)
+        copied = copy_checked(config.db_path, folder / name, progress, folder=held)
         removed = remove_older(folder, epochs, keep) if keep is not None else []
     return Backup(folder / name, copied, removed)
 
@@ -86,12 +87,13 @@ def stamp(at_ms: int) -> str:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Be the only one who writes backups into a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def alone_in(folder: Path, *, is_ours: bool) -> Iterator[int]:
+    """Be the only one who writes backups into a folder; ours in the data folder is no link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | (os.O_NOFOLLOW if is_ours else 0)
+    descriptor = os.open(folder, flags)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield descriptor
     except BlockingIOError as error:
         raise ConflictError(f"another backup is being written to {folder}") from error
     finally:
@@ -115,8 +117,9 @@ def is_one(path: Path, epochs: set[str] | None) -> bool:
 
 def clear_drafts(folder: Path) -> None:
     """Remove what a backup that was killed has left."""
-    for path in folder.glob(".wakebus-*.part*"):
-        if NAME.fullmatch(path.name.partition(".part")[0][1:]):
+    for path in drafts_for(folder):
+        name = path.name.partition(".part")[0][1:].removesuffix(f".{mark(folder)}")
+        if NAME.fullmatch(name):
             path.unlink(missing_ok=True)
 
 

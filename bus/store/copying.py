@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.errors import StorageFailedError
+from bus.store import drafts
 from bus.store.beside import open_beside, read_meta
 
 if TYPE_CHECKING:
@@ -45,33 +46,34 @@ def silent(_step: str, _done: int, _whole: int) -> None:
     """Tell nobody."""
 
 
-def copy_checked(source: Path, target: Path, progress: Progress = silent) -> Copied:
+def copy_checked(
+    source: Path, target: Path, progress: Progress = silent, *, folder: int | None = None
+) -> Copied:
     """Copy a database to a new file that only its owner reads, and check the copy.
+
+    `folder` is the target's folder held open, where another user may be at work in it.
 
     Raises:
         StorageFailedError: the source cannot be read, the disk is full, or the copy is not sound;
             no file is left.
     """
-    draft = draft_of(target)
+    draft = drafts.beside(target) if folder is None else drafts.draft_of(target)
+    held = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY) if folder is None else folder
     try:
-        os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
+        drafts.make(draft)
         copied = fill(source, draft, progress)
         own_like(source, draft)
         sync(draft)
-        draft.replace(target)
-        sync(target.parent)
+        drafts.put(draft, held, target.name)
     except OSError as error:
         if error.errno in FULL:
             raise StorageFailedError(full(target)) from error
         raise
     finally:
         draft.unlink(missing_ok=True)
+        if folder is None:
+            os.close(held)
     return copied
-
-
-def draft_of(target: Path) -> Path:
-    """Name the file that a copy is until it is whole."""
-    return target.with_name(f".{target.name}.part")
 
 
 def fill(source: Path, draft: Path, progress: Progress) -> Copied:

@@ -17,7 +17,7 @@ from commandline import BUS, CommandLine
 
 from bus.config import Config
 from bus.errors import ConflictError
-from bus.store import backup, copying
+from bus.store import backup
 
 BIG = 400
 NOW_MS = 1_780_000_000_000
@@ -221,14 +221,3 @@ def test_a_file_that_is_no_database_is_refused(as_admin, tmp_path):
     got = line("backup")
     assert got.code == 1
     assert "not a database" in got.err
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_root_gives_no_file_away_behind_a_link_that_the_bus_s_user_made(tmp_path):
-    database, root_s, draft = (tmp_path / name for name in ("bus.db", "root-s", "draft"))
-    for path in (database, root_s):
-        path.touch()
-    os.chown(database, 12345, 12345)
-    draft.symlink_to(root_s)
-    copying.own_like(database, draft)
-    assert (root_s.stat().st_uid, draft.lstat().st_uid) == (0, 12345)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bus.access import service as access
@@ -108,7 +109,7 @@ def redrive_rows(
     """Send each again that can be; the others say why not. Oldest first, as they were sent."""
     results = []
     for row in sorted(rows, key=lambda row: int(row.id)):
-        why_not = find_obstacle(tx, row, expires_ms)
+        why_not = find_obstacle(tx, row, expires_ms) or find_excess(tx, principal, row)
         result = why_not or send_again(tx, principal, row, expires_ms)
         results.append({"id": row.message_id, "to": row.to_name, **result})
     return results
@@ -133,6 +134,21 @@ def find_obstacle(tx: Transaction, row: Row, expires_ms: int | None) -> Result:
         reason = f"{row.to_name} has {tx.config.max_inbox} open messages"
         return {"result": "inbox_full", "state": row.state, "reason": reason}
     return {}
+
+
+def find_excess(tx: Transaction, principal: Principal, row: Row) -> Result:
+    """Say that an agent sent this again often enough: two that go on so would never come to an end.
+
+    The guard counts what is written, and nothing is written here. A person means what they do.
+    """
+    if principal.kind in {"person", "admin"}:
+        return {}
+    rungs, most = queries.rungs(tx.conn, [row.id]), tx.config.max_attempts
+    times = sum(was.state in FAILED and now.state not in FAILED for was, now in pairwise(rungs))
+    if times < most:
+        return {}
+    reason = f"it was sent again {times} times; a person or the administration still can"
+    return {"result": "too_often", "state": row.state, "reason": reason}
 
 
 def send_again(tx: Transaction, principal: Principal, row: Row, expires_ms: int | None) -> Result:

@@ -253,6 +253,20 @@ def test_all_dead_letters_go_page_by_page_and_each_once(house):
     assert len({one["id"] for one in seen}) == 3
 
 
+def test_two_agents_do_not_refuse_and_send_again_for_ever_and_a_person_still_can(house):
+    sent, _ = kill(house)
+    for _ in range(house.store.config.max_attempts):
+        assert redrive(house, "alice", sent) == ["queued"]
+        (item,) = [one for one in house.read("bob") if one.row.message_id == sent]
+        release(house, "bob", item.handle, "refuse", "sent again by alice")
+    assert redrive(house, "alice", sent) == ["too_often"]
+    who = house.principal("alice")
+    done = house.store.write(lambda tx: mail.redrive_all(tx, who, mail.Which(), None))
+    assert [one["result"] for one in done["results"]] == ["too_often"]
+    assert "a person" in done["results"][0]["reason"]
+    assert redrive(house, ADMIN, sent) == ["queued"]
+
+
 def test_a_recipient_sends_nobody_s_mail_again(house):
     sent, _ = kill(house)
     with pytest.raises(ForbiddenError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -86,3 +87,24 @@ def test_it_ends_with_its_streams_when_it_is_revoked(world):
     for path in ("/api/whoami", "/api/wakes", "/api/stream"):
         assert world.ask(token, "GET", path)[0] == 401
     assert world.call("here", "GET", "/api/whoami")[0] == 200
+
+
+def test_in_an_asked_renewal_it_can_be_first_and_a_new_code_ends_what_it_got(world):
+    stolen = {"Authorization": f"Bearer {world.tokens['here']}"}
+    path, made = "/api/nodes/self/tokens", "wb_agent_made-by-a-thief"
+
+    def hand_in(token):
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        return world.ask(stolen, "POST", path, {"agents": {"ann": digest}})[0]
+
+    thief = {"Authorization": f"Bearer {made}"}
+    assert hand_in(made) == 409, "nobody asked"
+    world.admin("POST", "/api/tokens/rotate", {"kind": "agent", "subject": "ann"})
+    assert hand_in(made) == 200
+    assert hand_in("wb_agent_made-by-the-watcher") == 409
+    assert world.ask(thief, "GET", "/api/inbox")[0] == 200
+    code = world.admin("POST", "/api/nodes/here/code")["code"]
+    body = {"code": code, "nonce": "n" * 32, "url": world.bus.url, "instance": "one"}
+    assert world.ask({}, "POST", "/api/enrol", body)[0] == 200
+    assert world.ask(thief, "GET", "/api/inbox")[0] == 401
+    assert world.ask(stolen, "GET", "/api/whoami")[0] == 401

@@ -58,7 +58,8 @@ def command(context: click.Context, *, backups: Path | None, as_json: bool) -> N
 
 def examine(config: Config, backups: Path | None, progress: Progress) -> list[Check]:
     """Make every check."""
-    from bus.cli import checks, checksaround  # noqa: PLC0415 - only where they are needed
+    # Only where they are needed:
+    from bus.cli import checks, checksaround, checksfiles, checkstables  # noqa: PLC0415
     from bus.store.beside import open_beside  # noqa: PLC0415 - likewise
 
     if not config.db_path.exists():
@@ -73,7 +74,9 @@ def examine(config: Config, backups: Path | None, progress: Progress) -> list[Ch
             with open_beside(config.db_path) as conn:
                 folder = backups or config.data_dir / "backups"
                 look = checks.Looked(config, conn, now_ms, holder, folder, progress)
-                found = checks.look_inside(look)
+                is_ours = checksfiles.see_schema(look).state == checks.OK
+                rows = (*checksfiles.ROWS, *(checkstables.ROWS if is_ours else ()))
+                found = [checks.make_check(row, look) for row in rows]
         except BusError as error:
             mend = "Stop the bus and go back to the last good backup: bus restore FILE"
             found = [checks.Check("database", checks.BAD, error.detail, mend)]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bus.cli import checks, installed
+from bus.cli import checksfiles, installed
 from bus.cli.calling import read_token
 from bus.cli.failing import Failure, from_bus
 from bus.errors import NoDatabaseError
@@ -43,7 +43,7 @@ def test_who_named_the_folder_is_not_told_to_name_it(service, monkeypatch):
 )
 def test_a_stopped_bus_is_started_by_what_runs_it(service, folder, command):
     look = SimpleNamespace(holder="", config=SimpleNamespace(data_dir=service / folder))
-    assert checks.check_lock(look).mend == command
+    assert checksfiles.see_lock(look).mend == command
 
 
 def test_without_a_service_nothing_is_said_of_one(service):

@@ -9,8 +9,9 @@ import click
 from bus.cli.calling import json_option, read_config
 from bus.cli.failing import told
 from bus.cli.output import say, say_json, table
-from bus.config import SETTINGS, explain
+from bus.config import explain
 from bus.serving.tls import check_tls
+from bus.settings import SETTINGS
 
 
 @click.command("config")

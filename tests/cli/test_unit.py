@@ -10,8 +10,9 @@ import pytest
 
 from bus.cli import unit, unitfiles
 from bus.cli.failing import Failure
-from bus.config import SETTINGS, Config
+from bus.config import Config
 from bus.errors import ConfigError
+from bus.settings import SETTINGS
 
 SERVICE = unitfiles.unit_text(unitfiles.SERVICE)
 

@@ -13,8 +13,8 @@ import pytest
 from bus.app import ROUTES
 from bus.cli import cli as bus_command
 from bus.cli.failing import EXIT_CODES
-from bus.config import SETTINGS
 from bus.mail.model import ENDS, WAITING
+from bus.settings import SETTINGS
 from bus.web.problems import STATUS, all_errors
 from watcher import settingscheck
 from watcher.cli import _make_parser

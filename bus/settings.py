@@ -1,0 +1,162 @@
+"""The settings of the bus: one table for the reading, `bus config` and the reference page."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path  # noqa: TC003 - read when the program runs, as each kind is
+from typing import Any, get_type_hints
+
+
+def setting(default: Any, help: str, *, unit: str = "", secret: bool = False) -> Any:  # noqa: A002
+    """Make a row of the table: its default, what it means, and in what it is counted."""
+    return field(default=default, metadata={"help": help, "unit": unit, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting by its name: the key in the environment is `BUS_` and that in capitals."""
+
+    data_dir: Path = field(
+        metadata={
+            "help": "where the database, its lock and the first tokens lie;"
+            " ~/.local/share/wakebus where not set"
+        }
+    )
+    host: str = setting("127.0.0.1", "the address to listen on")
+    port: int = setting(8091, "the port to listen on; 0 takes a free one")
+    public_url: str = setting(
+        "",
+        "the address by which agents and nodes reach the bus, used in answers; "
+        "http(s)://BUS_HOST:BUS_PORT where not set",
+    )
+    tls_cert: str = setting("", "certificate chain file; with BUS_TLS_KEY turns TLS on")
+    tls_key: str = setting("", "key file of BUS_TLS_CERT")
+    shared_secret: str = setting(
+        "",
+        "one secret for the agents of a household that have no token of their own; off where "
+        "not set",
+        secret=True,
+    )
+    shared_secret_before: str = setting(
+        "",
+        "the shared secret before this one: taken too while it is set, so that it can be "
+        "changed on one machine after the other",
+        secret=True,
+    )
+    synchronous: str = setting(
+        "FULL",
+        "SQLite's synchronous: FULL keeps the promise that accepted means on disk; NORMAL can "
+        "lose the last seconds in a power cut",
+    )
+    max_body_bytes: int = setting(262_144, "the largest body of one message", unit="bytes")
+    max_request_bytes: int = setting(4_194_304, "the largest request", unit="bytes")
+    max_batch: int = setting(100, "the most messages in one call", unit="messages")
+    max_recipients: int = setting(100, "the most recipients of one message", unit="recipients")
+    max_together: int = setting(500, "the most deliveries or handles of one request")
+    max_inbox: int = setting(
+        1000,
+        "the most deliveries an agent may have open; a full inbox refuses",
+        unit="deliveries",
+    )
+    max_streams: int = setting(800, "the most open streams and waiting reads", unit="streams")
+    max_streams_each: int = setting(
+        32,
+        "the same of one principal; so many of its requests may wait for their bodies, too",
+        unit="streams",
+    )
+    max_connections: int = setting(
+        1000,
+        "the most connections, streams included; above BUS_MAX_STREAMS, so that sending always "
+        "has room",
+        unit="connections",
+    )
+    max_strangers: int = setting(
+        64,
+        "the most connections of one address that have shown no token; then those that stand "
+        "silent for over a second are hung up, the oldest first",
+        unit="connections",
+    )
+    first_request_s: float = setting(
+        10.0,
+        "how long a new connection may take to shake hands, and to bring its first request's head",
+        unit="s",
+    )
+    rate_per_s: int = setting(200, "requests a principal may make, sustained", unit="requests/s")
+    rate_burst: int = setting(400, "requests a principal may make at once", unit="requests")
+    writer_queue: int = setting(1024, "writes that may wait for the writer", unit="writes")
+    writer_share: int = setting(256, "of those, how many of one principal", unit="writes")
+    lease_s: int = setting(600, "how long a read item is leased", unit="s")
+    max_attempts: int = setting(5, "counted attempts after which mail is dead", unit="attempts")
+    wake_blind_s: int = setting(
+        120,
+        "how long a wake whose turn cannot be seen waits for a read",
+        unit="s",
+    )
+    wake_silence_s: int = setting(
+        90,
+        "how long a watcher may say nothing of a turn before its end counts as unknown",
+        unit="s",
+    )
+    wake_ask_s: int = setting(
+        30,
+        "how long an asked wake waits for an online node's word before it is asked again",
+        unit="s",
+    )
+    backoff_first_s: float = setting(
+        1.0,
+        "the first pause before a failed wake is asked again; doubles",
+        unit="s",
+    )
+    backoff_max_s: float = setting(60.0, "the longest such pause", unit="s")
+    delayed_s: int = setting(
+        900,
+        "after how long a waiting delivery gets its sender a note",
+        unit="s",
+    )
+    retention_s: int = setting(604_800, "how long ended messages are kept", unit="s")
+    log_retention_s: int = setting(604_800, "how long the log is kept for streams", unit="s")
+    code_s: int = setting(3600, "how long an enrolment code is good for", unit="s")
+    guard_hops: int = setting(
+        16,
+        "replies and sends inside a lease that a thread may take before it is held",
+        unit="hops",
+    )
+    guard_burst: int = setting(
+        20,
+        "messages between one pair in one thread within a minute before it is held",
+        unit="messages",
+    )
+    heartbeat_s: float = setting(15.0, "the pause between comments on a silent stream", unit="s")
+    stream_s: int = setting(600, "about how long a stream lives before it says bye", unit="s")
+    log_level: str = setting("info", "debug, info, warning or error")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: the key in the environment, its kind, default, unit and meaning."""
+
+    key: str
+    kind: type
+    default: Any
+    unit: str
+    help: str
+    secret: bool
+
+    @property
+    def field(self) -> str:
+        """The name of the field in `Settings`."""
+        return self.key.removeprefix("BUS_").lower()
+
+
+KINDS = get_type_hints(Settings)
+SETTINGS = tuple(
+    Setting(
+        f"BUS_{row.name.upper()}",
+        KINDS[row.name],
+        None if row.default is MISSING else row.default,
+        row.metadata.get("unit", ""),
+        row.metadata["help"],
+        row.metadata.get("secret", False),
+    )
+    for row in fields(Settings)
+)

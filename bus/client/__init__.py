@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from bus.client.calls import BusClient
 from bus.client.events import Event
-from bus.client.transport import ClientError
+from bus.client.failures import ClientError
 
 __all__ = ["BusClient", "ClientError", "Event"]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from bus.client.transport import HELD_BACK, ClientError
+from bus.client.failures import ClientError
+from bus.client.transport import HELD_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

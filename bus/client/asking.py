@@ -1,0 +1,53 @@
+"""What every call goes through: one address, one token, the JSON object of the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from bus.client.failures import json_object
+from bus.client.transport import ANSWER_TIMEOUT_S, Transport
+
+if TYPE_CHECKING:
+    from requests import Session
+
+Json = dict[str, Any]
+
+
+class Asking:
+    """Asks one bus with one token; every call raises `ClientError` when refused."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        session: Session | None = None,
+        *,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
+        """Take the bus's address and a token; a session only where it needs settings of its own."""
+        self._http = Transport(url, token, session, timeout_s=timeout_s)
+
+    @property
+    def url(self) -> str:
+        """The bus's address, without a slash at its end."""
+        return self._http.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _get(self, path: str, params: Json | None = None) -> Json:
+        return self._ask("GET", path, params=params, repeatable=True)
+
+    def _ask(self, method: str, path: str, **request: Any) -> Json:
+        return json_object(self._http.call(method, path, **request))
+
+
+def present_fields(fields: Json) -> Json:
+    """Leave out what was not given."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,12 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fakebus import FakeBus, Inbox
 from scriptedserver import ScriptedServer
 
-from watcher import privatefile, settingsfile
+from watcher import address, privatefile, settingsfile
+from watcher.bus import Bus
 from watcher.clock import SystemClock
 from watcher.settings import BEARER, Folder
-
-if TYPE_CHECKING:
-    import threading
 
 
 class QuickClock(SystemClock):
@@ -43,6 +41,17 @@ def bus():
     fake = FakeBus()
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def stop():
+    return threading.Event()
+
+
+@pytest.fixture
+def client(bus):
+    with Bus(address.parse(bus.url), lambda: "t", timeout_s=5) as made:
+        yield made
 
 
 @pytest.fixture

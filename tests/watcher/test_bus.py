@@ -7,6 +7,7 @@ import resource
 import threading
 
 import pytest
+from fakebus import ProblemError
 from scriptedserver import RESET, STALL, answer
 
 from watcher import address
@@ -194,3 +195,15 @@ def test_a_token_that_cannot_be_sent_is_said_to_be_one(make_bus, bus, token):
     with pytest.raises(BusError) as trouble:
         make_bus(bus.url, lambda: token).get("/api/x")
     assert trouble.value.is_about_the_token
+
+
+def test_the_bus_client_says_what_a_problem_is(bus, client):
+    def refuse(_request):
+        raise ProblemError(429, "rate_limited", "slow down", retry_after=9)
+
+    bus.answers["/api/x"] = refuse
+    with pytest.raises(BusError) as refusal:
+        client.post("/api/x", {})
+    error = refusal.value
+    assert (error.status, error.code, error.detail) == (429, "rate_limited", "slow down")
+    assert (error.retry_after_s, error.is_passing) == (9, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -42,9 +41,3 @@ class CommandLine:
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
-
-
-def clean_environment(**more: str) -> dict[str, str]:
-    """Give this process's environment without what would reach another bus."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("BUS_")}
-    return kept | more

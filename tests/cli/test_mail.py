@@ -7,8 +7,10 @@ import subprocess
 from datetime import datetime, timedelta
 
 import pytest
-from commandline import BUS, CommandLine, clean_environment
+from commandline import BUS, CommandLine
 from poller import Poller
+
+from tests.conftest import clean_environment
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import socket
 import subprocess
 
 import pytest
-from commandline import BUS, CommandLine, clean_environment
+from commandline import BUS, CommandLine
 from upping import up
+
+from tests.conftest import clean_environment
 
 
 def make_certificate(folder, names="IP:127.0.0.1", stem="own"):

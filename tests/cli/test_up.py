@@ -7,8 +7,10 @@ import socket
 import subprocess
 
 import pytest
-from commandline import BUS, CommandLine, clean_environment
+from commandline import BUS, CommandLine
 from upping import up
+
+from tests.conftest import clean_environment
 
 
 @pytest.fixture

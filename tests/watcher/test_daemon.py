@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from processlist import is_gone
+
+from tests.conftest import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,13 +37,6 @@ def start(folder):
     for process in running:
         process.kill()
         process.communicate()
-
-
-def wait_until(condition, timeout_s=10):
-    until_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until_s
-        threading.Event().wait(0.01)
 
 
 def stop(process, number=signal.SIGTERM):
@@ -156,7 +150,7 @@ def test_it_stops_within_two_seconds_while_a_program_runs(
     process = start()
     bus.push_wake("w_1", event_id="1-7")
     bus.wait_for_call("/api/wakes/w_1", "admitted")
-    wait_until(lambda: mark.exists() and mark.read_text().strip())
+    until(lambda: mark.exists() and mark.read_text().strip(), 10, "the program has begun")
     took_s, log = stop(process, number)
     assert took_s < 2, log
     assert process.returncode == 0
@@ -179,7 +173,7 @@ def test_the_bus_sees_the_node_leave_before_its_programs_have_ended(
     )
     process = start()
     bus.push_wake("w_1", event_id="1-7")
-    wait_until(mark.exists)
+    until(mark.exists, 10, "the program has begun")
     stop(process, number)
     assert seen == [True]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from dataclasses import dataclass, field
 
 import pytest
 from fakegateway import FakeGateway, RefusedError
 
+from tests.conftest import until
 from watcher import gatewaylink, gatewaysession
 from watcher.methods import gateway as gateway_module
 from watcher.methods.base import Outcome, Wake
@@ -42,12 +42,6 @@ class Notes:
     def await_that(self, condition, timeout_s=10):
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s)
-
-
-def await_that(condition, timeout_s=10):
-    until_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until_s
 
 
 @pytest.fixture
@@ -315,7 +309,7 @@ def test_a_gateway_that_is_still_starting_is_tried_again_soon(openclaw, start):
 
     openclaw.on_connect = refuse
     assert "is not ready: gateway starting" in start().join().reason
-    await_that(lambda: start("nosuch").join().permanent)
+    until(lambda: start("nosuch").join().permanent, 10, "the gateway is asked again")
 
 
 def test_a_mended_token_is_tried_at_once(openclaw, config, start):

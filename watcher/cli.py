@@ -12,7 +12,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from watcher import __version__, daemon, enrol, log, program, settingsfile, skill
+from watcher import __version__, completion, daemon, enrol, log, program, settingsfile, skill
 from watcher.bus import AWAY, BusError
 from watcher.clock import SystemClock
 from watcher.methods import Methods
@@ -108,6 +108,8 @@ def _make_parser() -> argparse.ArgumentParser:
         "--wake", action="store_true", help="also wake each agent: costs a model call for each"
     )
     examining.add_argument("--yes", action="store_true", help="do not ask before --wake")
+    completing = add("completion", _completion, "print what makes a shell complete this command")
+    completing.add_argument("shell", choices=completion.SHELLS)
     add("version", _version, "show the version")
     return parser
 
@@ -215,6 +217,11 @@ def _doctor(options: argparse.Namespace, folder: Folder) -> int:
         folder, _say, as_json=options.json, is_waking=options.wake, is_asking=not options.yes
     )
     return OK if is_well else FAILED
+
+
+def _completion(options: argparse.Namespace, _folder: Folder) -> int:
+    sys.stdout.write(completion.write(_make_parser(), options.shell))
+    return OK
 
 
 def _repeat_folder(options: argparse.Namespace) -> str:

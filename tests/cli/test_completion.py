@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from watcher import cli
+
 BIN = str(Path(sys.executable).parent)
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
@@ -30,6 +32,7 @@ class Shell:
     """An interactive shell on a terminal of its own."""
 
     def __init__(self, kind: str, environment: dict[str, str], home: Path) -> None:
+        self.kind = kind
         self.ours, theirs = pty.openpty()
         path = f"{BIN}{os.pathsep}{environment['PATH']}"
         self.process = subprocess.Popen(
@@ -91,6 +94,31 @@ def test_tab_completes_commands_options_and_what_the_bus_knows(shell, as_admin):
     one.read_until("winifred,zebulon")
     one.type("\x15bus node code sh\t")
     one.read_until("shed")
+
+
+def test_tab_completes_the_watcher_s_commands_and_options_too(shell, as_admin):
+    one = shell()
+    one.type(f'eval "$(bus-watcher completion {one.kind})"; echo is"-"loaded\n')
+    one.read_until("is-loaded")
+    for begun, whole in (
+        ("enr", "enrol "),
+        ("unin", "uninstall "),
+        ("install --dr", "install --dry-run "),
+        ("doctor --wa", "doctor --wake "),
+        ("run --log-level war", "run --log-level warning "),
+    ):
+        one.type(f"\x15bus-watcher {begun}\t")
+        one.read_until(f"bus-watcher {whole}")
+
+
+def test_every_command_of_the_watcher_is_in_its_script(capsys):
+    assert cli.main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    names = re.findall(r"^    (\w+)\b", capsys.readouterr().out, re.MULTILINE)
+    assert {"enrol", "doctor", "completion"} <= set(names)
+    assert all(f"    {name}) known=" in script for name in names)
 
 
 def test_a_bus_that_does_not_answer_costs_neither_a_wait_nor_a_word(shell):

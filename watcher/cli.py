@@ -76,24 +76,35 @@ def _make_parser() -> argparse.ArgumentParser:
         return added
 
     run = add("run", _run, "run the watcher in the foreground")
-    run.add_argument("--log-level", default="info", choices=["debug", "info", "warning"])
+    run.add_argument(
+        "--log-level",
+        default="info",
+        choices=["debug", "info", "warning"],
+        help="how much the log says; info if not given",
+    )
     enrolling = add("enrol", _enrol, "make this machine a node of a bus")
     enrolling.add_argument("url", help="the bus, for example http://bus:8091")
     enrolling.add_argument("code", help="from `bus node add` or `bus node code`")
     enrolling.add_argument("--ca-file", help="trust this certificate authority for https")
     enrolling.add_argument(
-        "--replace", action="store_true", help="give a folder of another node to this one"
+        "--replace",
+        action="store_true",
+        help="also where the folder is of another node, or of another address of the bus",
     )
-    add("agents", _agents, "show how each agent is reached; 1 where one cannot be woken")
+    add("agents", _agents, "show how each agent is reached; exit code 1 where one cannot be")
     changing = add("set", _set, "change how an agent is reached")
     changing.add_argument(
-        "agent", help="left out where it is for all of them, such as openclaw.config=PATH"
+        "agent",
+        help="its name; left out for what holds for all of them, such as openclaw.config=PATH",
     )
     changing.add_argument(
-        "changes", nargs="*", metavar="key=value", help="an empty value takes the key away"
+        "changes",
+        nargs="*",
+        metavar="key=value",
+        help="such as method=program; an empty value takes the key away",
     )
     teaching = add("skill", _skill, "print the OpenClaw skill that teaches an agent the bus")
-    teaching.add_argument("agent")
+    teaching.add_argument("agent", help="its name on the bus")
     installing = add("install", _install, "run the watcher as a service of this user, for good")
     installing.add_argument("--dry-run", action="store_true", help="only say what would be done")
     installing.add_argument("--no-skill", action="store_true", help="leave OpenClaw's skills alone")

@@ -159,7 +159,7 @@ def show_added(agent: Mapping[str, Any]) -> None:
 )
 @calls_bus(as_admin=True)
 def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> None:
-    """Change what is given."""
+    """Change what the options name; the rest stays as it is."""
     new = given(options) | ({"accepts": None} if accepts_all else {})
     if not new:
         raise click.UsageError("say what is to change; bus agent change --help lists it")

@@ -19,7 +19,12 @@ STATES = ("failed", "dead", "expired", "refused")
 
 @click.command("dead")
 @click.option("--agent", metavar="NAME", help="To this agent or person only.")
-@click.option("--since", type=LAST, metavar="TIME", help="Ended since then; 21:00 is the last one.")
+@click.option(
+    "--since",
+    type=LAST,
+    metavar="TIME",
+    help="Ended since then; 21:00 is the last time that it was 21:00.",
+)
 @click.option("--state", type=click.Choice(STATES), default="failed", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--before", type=int, metavar="N", help="Go on where the last list ended.")

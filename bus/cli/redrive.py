@@ -30,7 +30,7 @@ SENT = {"queued", "held"}
 def command(
     caller: Caller, message_id: str | None, *, every: bool, to: tuple[str, ...], **which: Any
 ) -> None:
-    """Send again what ended without an ack: the same message, with all its attempts before it.
+    """Send again what ended without an ack: the same message, with as many attempts as at first.
 
     What has expired needs a new --ttl. The exit code is 1 where something was not sent.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--follow", is_flag=True, help="Stay until every delivery has ended.")
 @calls_bus(as_admin=True)
 def command(caller: Caller, message_id: str, *, follow: bool) -> None:
-    """Show the ladder of the message ID: each rung, its time, its reason.
+    """Show what became of the message ID, its ladder: each rung, its time, its reason.
 
     "not seen" stands where the way of waking cannot see the rung. Times are on this machine's
     clock face; + is the time since the bus had the message on its disk. With --follow the exit code

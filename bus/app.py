@@ -28,6 +28,7 @@ from bus.wakes.keeper import Keeper
 from bus.web import calls, health, openapi, problems
 from bus.web.limits import Coming, Limits, Places, Uses
 from bus.web.metrics import Metrics
+from bus.web.papers import Known
 from bus.web.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def create_app(
         drain=Drain(hub),
         clock=clock,
         ids=ids,
+        known=Known(store, hub),
         limits=Limits(clock, config.rate_per_s, config.rate_burst),
         strangers=Limits(clock, LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE),
         metrics=Metrics(),

@@ -26,7 +26,8 @@ from bus.serving.drain import DRAIN
 from bus.store.log import Bounds, end_of_stretch, read_between, read_bounds
 from bus.store.transaction import EVERYTHING, node_topic, participant_topic, token_topic
 from bus.web import leaving
-from bus.web.calls import Calls, Papers, papers_of_request
+from bus.web.calls import Calls
+from bus.web.papers import Papers, papers_of_request
 from bus.web.request import read_query
 from bus.web.runtime import Runtime, runtime
 

@@ -16,7 +16,8 @@ from bus.mail.api import WRITERS
 from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic, token_topic
 from bus.web import leaving
-from bus.web.calls import Calls, papers_of_request
+from bus.web.calls import Calls
+from bus.web.papers import papers_of_request
 from bus.web.request import read_query
 from bus.web.runtime import runtime
 

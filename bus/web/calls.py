@@ -12,7 +12,6 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.routing import BaseConverter, Map
 
 from bus.access import rotation
-from bus.access import service as access
 from bus.errors import (
     BodyTooLargeError,
     BusError,
@@ -21,6 +20,7 @@ from bus.errors import (
     UnauthorizedError,
 )
 from bus.logs import log
+from bus.web.papers import papers_of_request
 from bus.web.request import read_body
 from bus.web.runtime import request_id, runtime
 
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import msgspec
-    import sqlalchemy as sa
 
     from bus.access.model import Principal
-    from bus.config import Config
     from bus.store.store import Store
 
 View = Any
@@ -155,49 +153,14 @@ def admit_with_body(call: Call) -> Principal:
         read_body()
     if runtime().clock.monotonic_s() - began_s < AT_ONCE_S:
         return principal
-    with runtime().store.read() as conn:
-        return papers_of_request().find(conn)
-
-
-@dataclass(frozen=True, slots=True)
-class Papers:
-    """By what a request showed who it is; a stream shows them again while it is open."""
-
-    config: Config
-    authorization: str
-    shared_secret: str
-    agent: str
-
-    def find(self, conn: sa.Connection) -> Principal:
-        """Find the principal, as it is now.
-
-        Raises:
-            UnauthorizedError: they are not, or no longer, good.
-        """
-        return access.authenticate(
-            conn, self.config, self.authorization, self.shared_secret, self.agent
-        )
-
-    def changed(self, conn: sa.Connection, principal: Principal) -> str:
-        """Say what has become of a principal since: `revoked`, `changed` or nothing."""
-        try:
-            return "" if self.find(conn) == principal else "changed"
-        except UnauthorizedError:
-            return "revoked"
-
-
-def papers_of_request() -> Papers:
-    """Keep by what this request shows who it is."""
-    names = ("Authorization", "X-Shared-Secret", "X-Agent")
-    return Papers(runtime().config, *(request.headers.get(name, "") for name in names))
+    return runtime().known.find(papers_of_request())
 
 
 def admit(call: Call) -> Principal:
     """Find the principal of a request and refuse one that may not make this call."""
-    run_time, papers = runtime(), papers_of_request()
+    run_time = runtime()
     try:
-        with run_time.store.read() as conn:
-            principal = papers.find(conn)
+        principal = run_time.known.find(papers_of_request())
     except UnauthorizedError:
         # Guessing has a limit of its own, by address, or the log would be the guesser's.
         run_time.limits.take(f"refused {request.remote_addr}")

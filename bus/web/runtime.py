@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bus.wakes.keeper import Keeper
     from bus.web.limits import Coming, Limits, Places, Uses
     from bus.web.metrics import Metrics
+    from bus.web.papers import Known
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Runtime:
     drain: Drain
     clock: Clock
     ids: Ids
+    known: Known
     limits: Limits
     strangers: Limits
     """Lines of the log, by address."""

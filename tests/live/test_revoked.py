@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import urllib.error
 import urllib.request
 from contextlib import closing
 
@@ -67,3 +68,40 @@ def test_a_stream_by_the_household_s_secret_ends_at_once_when_its_agent(househol
             pass
         assert household.call(household.admin, *CHANGES[what])[0] < 300
         assert b'"reason":"revoked"' in stream.read()
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_request_by_the_household_s_secret_is_refused_at_once_when_its_agent(household, what):
+    household.call(household.admin, "POST", "/api/agents", {"name": "sue"})
+
+    def ask():
+        asked = urllib.request.Request(f"{household.url}/api/whoami")
+        asked.add_header("X-Shared-Secret", SECRET)
+        asked.add_header("X-Agent", "sue")
+        try:
+            with urllib.request.urlopen(asked, timeout=20) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    assert [ask(), ask()] == [200, 200]
+    assert household.call(household.admin, *CHANGES[what])[0] < 300
+    assert ask() == 401
+
+
+def test_a_token_s_next_request_hears_of_what_changed(bus):
+    bus.call(bus.admin, "POST", "/api/agents", {"name": "ann"})
+    made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": "ann"})[1]
+
+    def who():
+        shown = bus.call(made["token"], "GET", "/api/whoami")[1]
+        return shown.get("name"), shown.get("compartments")
+
+    assert [who(), who()] == [("ann", ["open"])] * 2
+    bus.call(bus.admin, "PATCH", "/api/agents/ann", {"compartments": ["apart"]})
+    assert who() == ("ann", ["apart"])
+    bus.call(bus.admin, "PATCH", "/api/agents/ann", {"name": "anna"})
+    assert who() == ("anna", ["apart"])
+    bus.call(bus.admin, "DELETE", f"/api/tokens/{made['id']}")
+    assert who() == (None, None)

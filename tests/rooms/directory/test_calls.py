@@ -64,6 +64,7 @@ def test_a_list_of_many_agents_asks_the_database_no_more_often_than_one_of_few(c
 
 def statements_of(client, method, path):
     """Count what the database is asked by a call."""
+    client.call("bob", method, path)  # from now on its token is known
     asked = []
     with client.store.read() as conn:
         connection_of(conn).set_trace_callback(asked.append)

@@ -39,7 +39,8 @@ class Both:
         calls = Calls("limits")
         self._empty.add_url_rule("/empty", "empty", lambda: (ANSWER, 202), methods=["POST"])
 
-        @calls.add("POST", "/passed", who=("agent",), summary="Nothing", body=SENT)
+        # Told, as a send is: the lines of those are its room's.
+        @calls.add("POST", "/passed", who=("agent",), summary="Nothing", body=SENT, is_told=True)
         def passed(_principal: object) -> tuple[dict[str, Any], int]:
             read_json(SENT)
             return ANSWER, 202

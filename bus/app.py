@@ -29,6 +29,7 @@ from bus.web import calls, health, openapi, problems
 from bus.web.limits import Coming, Limits, Places, Uses
 from bus.web.metrics import Metrics
 from bus.web.papers import Known
+from bus.web.request import Asked
 from bus.web.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def create_app(
         uses=Uses(clock),
     )
     app = Flask("bus", static_folder=None)
+    app.request_class = Asked
     app.extensions["wakebus"] = run
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # it would send `//` on to where the Host header says

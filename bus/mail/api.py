@@ -21,7 +21,7 @@ from bus.errors import (
 from bus.mail import rules, service
 from bus.mail.model import Draft, Limits
 from bus.web.calls import Calls
-from bus.web.request import check_together, read_json, read_query
+from bus.web.request import check_together, read_body, read_json, read_query
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def key_of(principal: Principal, route: str) -> service.Key | None:
         return None
     if len(text) > MAX_KEY or not text.isprintable():
         raise InvalidRequestError(f"Idempotency-Key is printable, at most {MAX_KEY} characters")
-    fingerprint = service.hash_request(request.get_data())
+    fingerprint = service.hash_request(read_body())
     return service.Key(principal.id, route, text, fingerprint)
 
 

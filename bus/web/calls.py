@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g
 from werkzeug.routing import BaseConverter, Map
 
 from bus.access import rotation
@@ -21,7 +21,7 @@ from bus.errors import (
 )
 from bus.logs import log
 from bus.web.papers import papers_of_request
-from bus.web.request import read_body
+from bus.web.request import read_body, the_request
 from bus.web.runtime import request_id, runtime
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from bus.access.model import Principal
     from bus.store.store import Store
+    from bus.web.papers import Papers
+    from bus.web.request import Asked
+    from bus.web.runtime import Runtime
 
 View = Any
 HEADERS = {
@@ -96,7 +99,7 @@ class Calls:
         app.url_map.converters["other"] = Other
         for call in self.calls:
             endpoint = f"{self.room} {call.name}"
-            answer = functools.partial(run, call)
+            answer = functools.partial(run, call, app.extensions["wakebus"])
             # Flask would answer OPTIONS by itself, whoever asks.
             app.add_url_rule(
                 rule_beside(call, self.calls),
@@ -129,58 +132,58 @@ def rule_beside(call: Call, calls: list[Call]) -> str:
     return f"{head}/<other({', '.join(words)}):{last[1:]}"
 
 
-def run(call: Call, **parts: Any) -> View:
+def run(call: Call, run_time: Runtime, **parts: Any) -> View:
     """Find out who asks, hold the limits, and answer."""
-    g.is_told = call.is_told
-    if request.method == "HEAD" and call.who:
+    asked = the_request()
+    asked.is_told = call.is_told
+    if asked.method == "HEAD" and call.who:
         raise MethodNotAllowedError("HEAD would do what GET does and show nothing of it: use GET")
-    most = runtime().config.max_request_bytes if call.who else MOST_BYTES_OF_A_STRANGER
-    if (request.content_length or 0) > most:
+    most = run_time.config.max_request_bytes if call.who else MOST_BYTES_OF_A_STRANGER
+    if (asked.content_length or 0) > most:
         raise BodyTooLargeError(f"this request has at most {most} bytes")
-    # A chunked body is cut off there without a word: one byte more shows that it was too long.
-    request.max_content_length = most + 1
+    asked.most_bytes = most
     if not call.who:
         return call.view(**parts)
-    return call.view(admit_with_body(call), **parts)
+    return call.view(admit_with_body(call, run_time, asked), **parts)
 
 
-def admit_with_body(call: Call) -> Principal:
+def admit_with_body(call: Call, run_time: Runtime, asked: Asked) -> Principal:
     """Find the principal, again after a body that was long in coming: it may be revoked since."""
-    principal, began_s = admit(call), runtime().clock.monotonic_s()
+    papers = papers_of_request()
+    principal = admit(call, run_time, asked, papers)
     if call.method == "GET":
         return principal
-    with runtime().coming.take(principal):
+    began_s = run_time.clock.monotonic_s()
+    with run_time.coming.take(principal):
         read_body()
-    if runtime().clock.monotonic_s() - began_s < AT_ONCE_S:
+    if run_time.clock.monotonic_s() - began_s < AT_ONCE_S:
         return principal
-    return runtime().known.find(papers_of_request())
+    return run_time.known.find(papers)
 
 
-def admit(call: Call) -> Principal:
+def admit(call: Call, run_time: Runtime, asked: Asked, papers: Papers) -> Principal:
     """Find the principal of a request and refuse one that may not make this call."""
-    run_time = runtime()
     try:
-        principal = run_time.known.find(papers_of_request())
+        principal = run_time.known.find(papers)
     except UnauthorizedError:
         # Guessing has a limit of its own, by address, or the log would be the guesser's.
-        run_time.limits.take(f"refused {request.remote_addr}")
+        run_time.limits.take(f"refused {asked.remote_addr}")
         raise
-    g.principal = principal
+    asked.principal = principal
     trust = current_app.extensions.get("wakebus_trust")
     if trust is not None:
-        trust(request.environ.get("gunicorn.socket"))
+        trust(asked.environ.get("gunicorn.socket"))
     if principal.kind not in call.who:
         raise ForbiddenError(
             f"{call.name} is for {' or '.join(call.who)}; this token is of kind {principal.kind}"
         )
     run_time.limits.take(principal.id)
-    note_use(principal.token_id)
+    note_use(run_time, principal.token_id)
     return principal
 
 
-def note_use(token_id: str) -> None:
+def note_use(run_time: Runtime, token_id: str) -> None:
     """Keep, aside from the request and once a minute at most, that a token is in use."""
-    run_time = runtime()
     if token_id and run_time.uses.is_new(token_id):
         gevent.spawn(write_use, run_time.store, token_id)
 
@@ -193,21 +196,20 @@ def write_use(store: Store, token_id: str) -> None:
 
 def note_answer(response: Response) -> Response:
     """Count every answer, make it safe for a browser, and log what changed something or failed."""
+    run_time, asked, status = runtime(), the_request(), response.status_code
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    rule = request.url_rule.endpoint.rpartition(" ")[2] if request.url_rule else ""
-    known = f"{request.method} {rule}" if rule else "other"
-    runtime().metrics.count(known, response.status_code)
-    principal = g.get("principal")
-    failed = response.status_code >= 400
-    changed = request.method != "GET" and not g.get("is_told")
-    if (failed or changed) and (
-        principal or runtime().strangers.has_room(request.remote_addr or "")
-    ):
+    rule = asked.url_rule.endpoint.rpartition(" ")[2] if asked.url_rule else ""
+    known = f"{asked.method} {rule}" if rule else "other"
+    run_time.metrics.count(known, status)
+    principal = asked.principal
+    failed = status >= 400
+    changed = asked.method != "GET" and not asked.is_told
+    if (failed or changed) and (principal or run_time.strangers.has_room(asked.remote_addr or "")):
         log(
             "request_answered",
             call=known,
-            status=response.status_code,
+            status=status,
             principal=principal.name if principal else "",
             request=request_id(),
             code=g.get("problem", ""),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import gevent
 import msgspec
-from flask import request
+from flask import Request, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import ClientDisconnected
 
 from bus.errors import (
     BatchTooLargeError,
@@ -19,21 +18,40 @@ from bus.errors import (
 )
 from bus.web.runtime import runtime
 
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+
 WHOLE_BODY_S = 60.0
 """A body that comes in drips takes a place all the while."""
 Query = TypeVar("Query", bound=msgspec.Struct)
 DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
+class Asked(Request):
+    """A request, and what is known of it by and by."""
+
+    most_bytes = 0
+    """So long may its body be."""
+    body: bytes | None = None
+    principal: Principal | None = None
+    is_told = False
+    """Its room writes lines of its own of what was done."""
+
+
+def the_request() -> Asked:
+    """Give the request itself: whoever asks it for much asks Flask's stand-in for it once."""
+    return cast("Asked", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's documented way
+
+
 def read_json(shape: Any) -> Any:
     """Read the body as a shape, or say where it is wrong."""
-    kind = request.mimetype
+    kind = the_request().mimetype
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaTypeError(
             f"this call takes application/json, not {kind[:60]}; "
             "curl: -H Content-Type:application/json -d '...'"
         )
-    decoder = DECODERS.setdefault(shape, msgspec.json.Decoder(shape))
+    decoder = DECODERS.get(shape) or DECODERS.setdefault(shape, msgspec.json.Decoder(shape))
     try:
         return decoder.decode(read_body())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -41,15 +59,27 @@ def read_json(shape: Any) -> Any:
 
 
 def read_body() -> bytes:
+    """Give the whole body; what is not here yet is waited for, once."""
+    asked = the_request()
+    if asked.body is None:
+        asked.body = wait_for_body(asked)
+    return asked.body
+
+
+def wait_for_body(asked: Asked) -> bytes:
     """Read the whole body, whether its length was announced or not."""
-    most = (request.max_content_length or 1) - 1
+    most, length = asked.most_bytes, asked.content_length
+    # One byte more than there may be shows that a body of unknown length is too long.
+    wanted = most + 1 if length is None else length
     try:
         with gevent.Timeout(WHOLE_BODY_S):
-            body = request.get_data()
-    except (ClientDisconnected, gevent.Timeout) as error:
+            body: bytes = asked.environ["wsgi.input"].read(wanted)
+    except gevent.Timeout as error:
         raise RequestTimeoutError from error
     except (ParseException, OSError) as error:
         raise InvalidRequestError("the body does not come in chunks as HTTP has them") from error
+    if length is not None and len(body) < length:
+        raise InvalidRequestError(f"the body ended after {len(body)} of its {length} bytes")
     if len(body) > most:
         raise BodyTooLargeError(f"this request has at most {most} bytes")
     return body

@@ -212,3 +212,24 @@ def test_what_is_no_request_does_not_hurt_the_next_one(bus, said):
             answer = link.recv(4096)
     assert not answer or answer.startswith(b"HTTP/1.1 4")
     assert bus.call(bus.admin, "GET", "/api/whoami")[0] == 200
+
+
+def test_a_body_that_ends_before_its_length_is_no_message_though_it_reads_as_one(bus):
+    for name in ("ann", "ben"):
+        bus.call(bus.admin, "POST", "/api/agents", {"name": name})
+    ann, ben = (
+        bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": name})[1]["token"]
+        for name in ("ann", "ben")
+    )
+    host, _, port = bus.url.removeprefix("http://").partition(":")
+    body = b'{"to": "ben", "body": "half of what was meant"}'
+    head = (
+        f"POST /api/send HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {ann}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body) + 10}\r\n\r\n"
+    )
+    with closing(socket.create_connection((host, int(port)), timeout=20)) as link:
+        link.sendall(head.encode() + body)
+        link.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: link.recv(4096), b""))
+    assert b" 400 " in answer.splitlines()[0]
+    assert bus.call(ben, "GET", "/api/inbox")[1]["items"] == []

@@ -8,12 +8,13 @@ connection that it is given; outside of one it is a snapshot of its own. It know
 from __future__ import annotations
 
 from collections import namedtuple
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Row = Any
 """A named tuple of the statement's columns; `_asdict()` gives them by name."""
@@ -30,16 +31,16 @@ class Statement:
     def __init__(self, clause: Any) -> None:
         self._clause = clause
         self._text = ""
-        self._names: tuple[str, ...] = ()
+        self._pick: Callable[[Mapping[str, Any]], Sequence[Any]] = tuple
         self._fixed: dict[str, Any] = {}
         self._make: Any = tuple
 
-    def written(self, conn: sa.Connection, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    def written(self, conn: sa.Connection, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """Give the statement as the database gets it, and its values in their order."""
         if not self._text:
             self._write(conn)
         given = {**self._fixed, **values} if self._fixed else values
-        return self._text, [given[name] for name in self._names]
+        return self._text, self._pick(given)
 
     def rows(self, conn: sa.Connection, **values: Any) -> list[Row]:
         """Read every row."""
@@ -88,7 +89,14 @@ class Statement:
         columns = [column[0] for column in written._result_columns]  # noqa: SLF001 - else only a run tells
         if columns:
             self._make = make_row_type(columns)
-        self._names, self._text = names, str(written)
+        self._pick, self._text = picker(names), str(written)
+
+
+def picker(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Make what takes the values of these names, in their order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: [given[name] for name in names]
 
 
 def make_row_type(columns: list[str]) -> Any:

@@ -16,6 +16,7 @@ from bus.ids import Ids, RandomIds
 from bus.live import stream
 from bus.live.hub import Hub
 from bus.live.presence import Presence
+from bus.live.pump import Pump
 from bus.live.tail import Tail
 from bus.mail import api as mail_api
 from bus.mail import inbox_api, redriving_api, settling_api
@@ -62,6 +63,7 @@ def create_app(
         store=store,
         hub=hub,
         tail=Tail(store, hub),
+        pump=Pump(clock, config),
         presence=Presence(clock),
         drain=Drain(hub),
         clock=clock,

@@ -73,7 +73,7 @@ class Bus:
             self.process = subprocess.Popen(
                 command, env=self.environment, stderr=file, start_new_session=True
             )
-        while not (found := re.search(r"listens on (http://\S+),", log.read_text())):
+        while not (found := re.search(r"listens on (https?://\S+),", log.read_text())):
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
                 raise AssertionError(log.read_text())

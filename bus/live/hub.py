@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gevent.event import Event
 
@@ -12,6 +12,15 @@ from bus.store.transaction import RIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+
+
+class Hears(Protocol):
+    """Whoever is told to look again."""
+
+    topics: tuple[str, ...]
+
+    def wake(self) -> None:
+        """Have it look again; this may not block."""
 
 
 class Listener:
@@ -40,28 +49,27 @@ class Hub:
     """The listeners by topic. Only greenlets of the hub's own thread may touch it."""
 
     def __init__(self) -> None:
-        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+        self._listeners: defaultdict[str, set[Hears]] = defaultdict(set)
         self.changes = self.rights = 0
         """How often something changed, and how often somebody's rights may have."""
 
     @contextmanager
     def listen(self, topics: Iterable[str]) -> Iterator[Listener]:
         """Listen to some topics for a while."""
-        listener = self.join(topics)
+        listener = Listener(topics)
+        self.join(listener)
         try:
             yield listener
         finally:
             self.leave(listener)
 
-    def join(self, topics: Iterable[str]) -> Listener:
-        """Listen to some topics until it is left."""
-        listener = Listener(topics)
+    def join(self, listener: Hears) -> None:
+        """Have somebody hear of its topics until it leaves."""
         for topic in listener.topics:
             self._listeners[topic].add(listener)
-        return listener
 
-    def leave(self, listener: Listener) -> None:
-        """Listen no longer."""
+    def leave(self, listener: Hears) -> None:
+        """Have it hear no more."""
         for topic in listener.topics:
             self._listeners[topic].discard(listener)
             if not self._listeners[topic]:

@@ -9,7 +9,7 @@ from bus.errors import InstanceBusyError
 
 if TYPE_CHECKING:
     from bus.clock import Clock
-    from bus.live.hub import Listener
+    from bus.live.hub import Hears
 
 HEARD_S = 60.0
 """How long an instance that has gone keeps its node from another one."""
@@ -20,7 +20,7 @@ class Link:
     """One open stream of a node's watcher."""
 
     instance: str
-    listener: Listener
+    listener: Hears
     replaced: bool = False
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+HANDED_OVER = "wakebus.stream"
+"""Where a request's environ has the stream that goes on without the server."""
 GRACE_S = 1.0
 """A stranger that came just now is about to speak: many clients may come back at once."""
 

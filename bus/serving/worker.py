@@ -19,13 +19,14 @@ from gevent.local import local
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.sock import ssl_context
+from gunicorn.workers.base_async import ALREADY_HANDLED
 from gunicorn.workers.ggevent import GeventWorker
 
 from bus.errors import RequestTimeoutError, TooManyConnectionsError
-from bus.serving.connections import Connections
+from bus.serving.connections import HANDED_OVER, Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bus.errors import BusError
 
@@ -61,7 +62,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         )
         self._first_request_s = config.first_request_s
         self._app.extensions["wakebus_trust"] = self._connections.trust
-        self.wsgi = partial(call_apart, self._app)
+        self.wsgi = self._call
 
     def run(self) -> None:
         """Serve until told to stop, and then until what was begun is answered."""
@@ -76,6 +77,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             if not server.pool.join(self.cfg.graceful_timeout):
                 self.log.warning("%d connections did not end in time", len(server.pool))
                 server.stop(timeout=1)
+        self._app.extensions["wakebus"].pump.join(self.cfg.graceful_timeout)
 
     def _start_watchdog(self) -> None:
         """Have systemd told, now that connections are taken."""
@@ -96,7 +98,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
         """Serve a connection from its first request to its last."""
-        self._mine.client, self._mine.has_asked = client, False
+        self._mine.client, self._mine.has_asked, self._mine.stream = client, False, None
         try:
             # A Unix socket's clients have no address; who reaches it is one party.
             if not self._connections.add(client, str(addr[0]) if addr else ""):
@@ -104,7 +106,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
             elif shake_hands(client, self._first_request_s):
                 super().handle(listener, client, addr)
         finally:
-            self._connections.remove(client)
+            stream = self._mine.stream
+            if stream is None:
+                self._connections.remove(client)
+            else:
+                stream.go_on(self._connections.remove)
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
@@ -138,14 +144,43 @@ class Worker(GeventWorker):  # type: ignore[misc]
         sock.settimeout(PATIENCE_S)
         try:
             super().handle_request(listener_name, req, sock, addr)
+            if self._mine.stream is not None:
+                raise StopIteration
         finally:
-            with suppress(OSError):
-                sock.settimeout(None)
-            self._connections.end(sock)
-            if not self.alive:
-                hang_up(sock)
+            if self._mine.stream is None:
+                self._end_request(sock)
         # What was sent ahead is there at once: without this it would all be answered before others.
         gevent.sleep(0)
+
+    def _end_request(self, sock: socket.socket) -> None:
+        with suppress(OSError):
+            sock.settimeout(None)
+        self._connections.end(sock)
+        if not self.alive:
+            hang_up(sock)
+
+    def _call(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request; a stream that it opened goes on without gunicorn.
+
+        That is opened by another greenlet: one keeps as much memory as its deepest call touched,
+        and a connection may be kept for long.
+        """
+        if environ["PATH_INFO"] != STREAM:
+            return self._app(environ, start_response)
+        begun: list[Callable[[bytes], None]] = []
+
+        def begin(*said: Any) -> Callable[[bytes], None]:
+            begun.append(start_response(*said))
+            return begun[0]
+
+        body = gevent.spawn(self._app, environ, begin).get()
+        try:
+            for part in body:
+                begun[0](part)
+        finally:
+            body.close()
+        self._mine.stream = environ.get(HANDED_OVER)
+        return () if self._mine.stream is None else ALREADY_HANDLED
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop; a signal's handler must not block."""
@@ -159,17 +194,6 @@ class Worker(GeventWorker):  # type: ignore[misc]
             app.extensions["wakebus"].drain.begin()
         for connection in self._connections.idle:
             hang_up(connection)
-
-
-def call_apart(app: Any, environ: dict[str, Any], start_response: Any) -> Any:
-    """Have a stream opened by another greenlet, which is gone then; other calls end at once.
-
-    A greenlet keeps as much memory as its deepest call has touched, and a stream's greenlet lives
-    for minutes after the one deep call that opened it.
-    """
-    if environ["PATH_INFO"] != STREAM:
-        return app(environ, start_response)
-    return gevent.spawn(app, environ, start_response).get()
 
 
 def shake_hands(client: socket.socket, within_s: float) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bus.ids import Ids
     from bus.live.hub import Hub
     from bus.live.presence import Presence
+    from bus.live.pump import Pump
     from bus.live.tail import Tail
     from bus.serving.drain import Drain
     from bus.store.store import Store
@@ -30,6 +31,7 @@ class Runtime:
     store: Store
     hub: Hub
     tail: Tail
+    pump: Pump
     presence: Presence
     drain: Drain
     clock: Clock

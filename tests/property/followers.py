@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from bus.live import stream
+from bus.live import reader as reading
 from bus.live.hub import Hub
 from bus.live.tail import Tail
 from bus.store.log import read_bounds
@@ -57,7 +57,7 @@ class Follower:
         """Read to the end, or hear of a gap and begin after it."""
         with store.read() as conn:
             bounds = read_bounds(conn)
-        at, lost = stream.place(self.cursor, bounds)
+        at, lost = reading.place(self.cursor, bounds)
         if at is None:
             assert lost
             assert bounds.oldest > self.place, "a gap where the log is whole"
@@ -68,17 +68,16 @@ class Follower:
         hub = Hub()
         run: Any = SimpleNamespace(store=store, hub=hub, tail=Tail(store, hub))
         papers: Any = SimpleNamespace(changed=lambda _conn, _principal: "")
-        listener: Any = None
-        reader = stream.Reader(run, self.who, papers, listener, at, bounds.epoch, 0.0)
-        assert not stream.why_out(reader)
+        reader = reading.Reader(run, self.who, papers, at, bounds.epoch, 0.0)
+        assert not reading.why_out(reader)
         while frames := self.read_on(reader):
             self.seen += [read_frame(frame) for frame in frames.split("\n\n")[:-1]]
         self.cursor = f"{bounds.epoch}-{reader.cursor}"
 
     @staticmethod
-    def read_on(reader: stream.Reader) -> str:
+    def read_on(reader: reading.Reader) -> str:
         """Read on until something is the reader's, or to the end."""
-        while not (frames := stream.look(reader)) and reader.cursor < reader.run.tail.head:
+        while not (frames := reading.look(reader)) and reader.cursor < reader.run.tail.head:
             pass
         return frames.decode()
 

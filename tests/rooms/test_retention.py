@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import sqlalchemy as sa
 
-from bus.live import stream
+from bus.live import reader as reading
 from bus.live.audience import audience_of
 from bus.mail import service as mail
 from bus.mail.keeping import BATCH
@@ -123,7 +123,7 @@ def test_a_log_of_which_everything_is_old_goes_on_at_its_number(house):
 
 def place(house, seq, epoch=None):
     now = bounds(house)
-    return stream.place(f"{epoch or now.epoch}-{seq}", now)
+    return reading.place(f"{epoch or now.epoch}-{seq}", now)
 
 
 def test_a_cursor_at_the_trimmed_edge_loses_nothing_and_one_below_it_is_a_gap(house):
@@ -150,11 +150,11 @@ def test_a_cursor_of_another_epoch_or_of_the_future_is_a_gap(house):
 def frames(house, name, cursor):
     """Read how a stream begins: what it says before the first new event."""
     run = SimpleNamespace(store=house.store, clock=house.clock, config=house.store.config)
-    start = stream.Start(cursor, *stream.place(cursor, bounds(house)), bounds(house))
+    start = reading.Start(cursor, *reading.place(cursor, bounds(house)), bounds(house))
     at = start.bounds.head if start.at is None else start.at
     who = house.principal(name)
-    reader = stream.Reader(run, who, None, None, at, start.bounds.epoch, 0.0)
-    return b"".join(stream.begin(reader, start)).decode()
+    reader = reading.Reader(run, who, None, at, start.bounds.epoch, 0.0)
+    return b"".join(reading.begin(reader, start)).decode()
 
 
 def test_a_reader_over_a_gap_is_told_and_gets_what_is_pending(house):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bus.access.model import Principal
     from bus.store.log import Row
 
+MOST_SIGHTS = 10_000
 STATE = "state"
 """The kind of row that tells a sender what became of its message."""
 
@@ -37,18 +39,25 @@ def audience_of(principal: Principal) -> list[sa.ColumnElement[bool]]:
 def sight_of(principal: Principal) -> Callable[[Row], bool]:
     """Give the same as a question to one row, for all but a person.
 
-    What a person may see hangs on others' compartments, which only the database knows.
+    What a person may see hangs on others' compartments, which only the database knows. Readers
+    that see the same have the same question, by which the tail knows them.
     """
     if principal.kind == "admin":
-        return lambda _row: True
-    node_id, me = principal.node_id, principal.participant_id
+        return see_all
+    return sight(principal.node_id, principal.participant_id)
+
+
+def see_all(_row: Row) -> bool:
+    """See every row."""
+    return True
+
+
+@lru_cache(MOST_SIGHTS)
+def sight(node_id: int | None, me: int | None) -> Callable[[Row], bool]:
+    """See what concerns a node, or else a participant."""
     if node_id is not None:
         return lambda row: row.node_id == node_id
-
-    def is_mine(row: Row) -> bool:
-        return row.participant_id == me or (row.sender_id == me and row.kind == STATE)
-
-    return is_mine
+    return lambda row: row.participant_id == me or (row.sender_id == me and row.kind == STATE)
 
 
 def visible_to(principal: Principal) -> sa.Select[tuple[int]]:

@@ -29,6 +29,7 @@ class Tail:
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store, self._hub = store, hub
         self._rows: list[tuple[Row, bytes]] = []
+        self._given: dict[tuple[int, Callable[[Row], bool]], bytes] = {}
         self._changes, self._read_s = -1, 0.0
         self.since = self.head = 0
 
@@ -44,6 +45,7 @@ class Tail:
                 self._rows, self.since = [], max(bounds.head - KEPT, bounds.oldest)
                 self.head = self.since
             rows = read_between(conn, self.head, bounds.head, [])
+        self._given.clear()
         self._rows += [(row, frame_of(row, bounds.epoch)) for row in rows]
         self.head, self._changes, self._read_s = bounds.head, changes, now_s
         if len(self._rows) > 2 * KEPT:
@@ -51,7 +53,16 @@ class Tail:
             del self._rows[:-KEPT]
 
     def after(self, cursor: int, sees: Callable[[Row], bool]) -> bytes:
-        """Give the frames behind a cursor that is not before `since`, of what a reader sees."""
+        """Give the frames behind a cursor that is not before `since`, of what a reader sees.
+
+        Many readers that have come as far and see the same are given the same bytes.
+        """
+        asked = (cursor, sees)
+        if asked not in self._given:
+            self._given[asked] = self._join(*asked)
+        return self._given[asked]
+
+    def _join(self, cursor: int, sees: Callable[[Row], bool]) -> bytes:
         found = []
         for row, frame in reversed(self._rows):
             if row.seq <= cursor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from keptlog import Kept
 
+from bus.access.model import Principal
+from bus.live.audience import sight_of
 from bus.live.hub import Hub
 from bus.live.tail import KEPT, Tail
 from bus.store.transaction import RIGHTS
@@ -63,3 +65,23 @@ def test_only_what_touches_rights_has_papers_shown_again():
     assert (hub.changes, hub.rights) == (1, 0)
     hub.look_again({RIGHTS, "token k"})
     assert (hub.changes, hub.rights) == (2, 1)
+
+
+def test_readers_that_see_the_same_share_bytes_and_nobody_is_given_another_s_or_old_ones():
+    store, hub = Kept(), Hub()
+    tail = Tail(store, hub)
+    store.append(1, 4)
+    tail.look()
+    one, same, other = (
+        sight_of(Principal("agent", "a", token, participant_id=who))
+        for token, who in (("k_1", 1), ("k_2", 1), ("k_3", 0))
+    )
+    assert tail.after(0, one) is tail.after(0, same)
+    assert (seqs(tail.after(0, one)), seqs(tail.after(0, other))) == ([1, 3], [2, 4])
+    assert seqs(tail.after(1, one)) == [3]
+    node = sight_of(Principal("node", "n", "k_4", node_id=1))
+    assert tail.after(0, node) == b""
+    store.append(5, 5)
+    hub.look_again({"participant 1"})
+    tail.look()
+    assert seqs(tail.after(0, same)) == [1, 3, 5]

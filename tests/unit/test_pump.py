@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from types import SimpleNamespace
 
 import gevent
 import pytest
-from gevent import socket
+from gevent import socket, ssl
 from gevent.event import Event
 from keptlog import Kept
 
@@ -46,12 +47,14 @@ class Household:
         self.ended = Event()
         self.head = 0
 
-    def open(self, *, framed=True, lifetime_s=600.0, sndbuf=0):
+    def open(self, *, framed=True, lifetime_s=600.0, sndbuf=0, cert=""):
         """Open a stream; gives its reader's side of the connection."""
         ours, theirs = socket.socketpair()
         if sndbuf:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
         theirs.settimeout(WITHIN_S)
+        if cert:
+            ours, theirs = speak_tls(cert, ours, theirs)
         papers = SimpleNamespace(changed=lambda _conn, _principal: "")
         until_s = self.run.clock.monotonic_s() + lifetime_s
         reader = Reader(self.run, ADMIN, papers, self.head, "e", until_s)
@@ -66,6 +69,27 @@ class Household:
         self.run.store.append(self.head + 1, self.head + many)
         self.head += many
         self.run.hub.look_again({"everything"})
+
+
+def speak_tls(cert, ours, theirs):
+    """Have both ends of a connection speak TLS."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(cert, f"{cert}.key")
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(cert)
+    asking = gevent.spawn(client.wrap_socket, theirs, server_hostname="bus")
+    ours = server.wrap_socket(ours, server_side=True)
+    return ours, asking.get()
+
+
+@pytest.fixture
+def cert(tmp_path):
+    """Make a certificate that signed itself; its key is beside it."""
+    file = str(tmp_path / "cert.pem")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    made += ["-subj", "/CN=bus", "-addext", "subjectAltName=DNS:bus"]
+    subprocess.run([*made, "-out", file, "-keyout", f"{file}.key"], check=True, capture_output=True)
+    return file
 
 
 def read_chunk(file):
@@ -85,9 +109,10 @@ def read_seqs(file, upto):
     return seqs
 
 
-def test_who_does_not_read_holds_nobody_up_and_gets_every_row_in_order_when_it_does():
-    house = Household()
-    with house.open(sndbuf=4096) as slow, house.open() as quick:
+@pytest.mark.parametrize("tls", [False, True])
+def test_who_does_not_read_holds_nobody_up_and_gets_every_row_in_order_when_it_does(cert, tls):
+    house, cert = Household(), cert if tls else ""
+    with house.open(sndbuf=4096, cert=cert) as slow, house.open(cert=cert) as quick:
         written = 0
         with quick.makefile("rb") as file:
             for many in (300, 1, 400, 1500, 3):

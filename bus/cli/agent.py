@@ -78,6 +78,7 @@ def show_agent(agent: Mapping[str, Any]) -> None:
         (
             ("name", agent["name"]),
             ("kind", agent["kind"]),
+            ("lead", agent.get("lead") or None),
             ("state", state_of(agent)),
             ("node", agent.get("node")),
             ("local agent", agent.get("local_agent")),
@@ -156,6 +157,9 @@ def show_added(agent: Mapping[str, Any]) -> None:
     "--shared-secret/--no-shared-secret",
     default=None,
     help="Whether the household's secret serves it, which ends with its first token.",
+)
+@click.option(
+    "--lead/--no-lead", default=None, help="Whether it may finish others' tasks and take them over."
 )
 @calls_bus(as_admin=True)
 def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> None:

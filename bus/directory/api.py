@@ -34,6 +34,7 @@ class AgentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     compartments: list[str] | msgspec.UnsetType = msgspec.UNSET
     paused: bool | msgspec.UnsetType = msgspec.UNSET
     shared_secret: bool | msgspec.UnsetType = msgspec.UNSET
+    lead: bool | msgspec.UnsetType = msgspec.UNSET
 
     def given(self) -> dict[str, Any]:
         """List what was given."""

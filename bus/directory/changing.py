@@ -42,6 +42,7 @@ def add(tx: Transaction, fields: Mapping[str, Any]) -> Participant:
         "display_name": fields.get("display_name", ""),
         "accepts": encode_types(fields.get("accepts")),
         "node_id": node_id_of(tx.conn, fields.get("node")),
+        "lead": read_lead(kind, given=fields.get("lead", False)),
         "created_ms": tx.now_ms,
     }
     participant_id = queries.insert_participant(tx.conn, values)
@@ -56,6 +57,13 @@ def check_free(conn: sa.Connection, name: str) -> str:
     if queries.named(conn, name) is not None or queries.group_named(conn, name) is not None:
         raise NameTakenError(f"{name!r} is in use")
     return name
+
+
+def read_lead(kind: str, *, given: bool) -> int:
+    """Read whether an agent decides over others' work; a person does without it, a worker never."""
+    if given and kind != "named":
+        raise InvalidRequestError(f"'lead' is for a named agent; this is a {kind}")
+    return int(given)
 
 
 def encode_types(accepts: Iterable[str] | None) -> str | None:
@@ -124,6 +132,8 @@ def read_change(tx: Transaction, one: Participant, fields: Mapping[str, Any]) ->
         if fields["shared_secret"]:
             access.check_open(conn, one.id, one.name)
         values["open_to_secret"] = int(fields["shared_secret"])
+    if "lead" in fields:
+        values["lead"] = read_lead(one.kind, given=fields["lead"])
     if "accepts" in fields:
         values["accepts"] = encode_types(fields["accepts"])
     if "node" in fields:

@@ -77,6 +77,18 @@ def people_who_see(conn: sa.Connection, pair: tuple[int, int]) -> list[Participa
     return [one for one in everyone if all(may_see(one.compartments, end) for end in ends)]
 
 
+def leads_of(conn: sa.Connection, compartment: str) -> list[Participant]:
+    """List the leads of a compartment."""
+    leads = [shape(conn, row) for row in queries.leads(conn)]
+    return [one for one in leads if compartment in one.compartments]
+
+
+def people_of(conn: sa.Connection, compartment: str) -> list[Participant]:
+    """List the people of a compartment."""
+    people = [shape(conn, row) for row in queries.people(conn)]
+    return [one for one in people if compartment in one.compartments]
+
+
 def shape(conn: sa.Connection, row: sa.Row[Any]) -> Participant:
     """Make a participant of a row."""
     return make(row, access.compartments_of(conn, row.id))
@@ -103,4 +115,5 @@ def make(row: sa.Row[Any], compartments: frozenset[str]) -> Participant:
         compartments,
         row.removed_ms is not None,
         row.paused_ms,
+        bool(row.lead),
     )

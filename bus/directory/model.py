@@ -24,6 +24,7 @@ class Participant:
     compartments: frozenset[str]
     removed: bool = False
     paused_ms: int | None = None
+    is_lead: bool = False
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,16 @@ def everyone(conn: sa.Connection) -> Sequence[sa.Row[Any]]:
     return conn.execute(sa.select(participants).where(THERE).order_by(participants.c.name)).all()
 
 
+def leads(conn: sa.Connection) -> Sequence[sa.Row[Any]]:
+    query = sa.select(participants).where(participants.c.lead == 1, THERE)
+    return conn.execute(query.order_by(participants.c.name)).all()
+
+
+def people(conn: sa.Connection) -> Sequence[sa.Row[Any]]:
+    query = sa.select(participants).where(participants.c.kind == "person", THERE)
+    return conn.execute(query.order_by(participants.c.name)).all()
+
+
 def on_node(conn: sa.Connection, node_id: int) -> Sequence[sa.Row[Any]]:
     query = sa.select(participants).where(participants.c.node_id == node_id, THERE)
     return conn.execute(query.order_by(participants.c.name)).all()

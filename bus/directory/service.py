@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from bus.directory.addresses import hint, resolve
 from bus.directory.changing import add, change, node_id_of, remove
-from bus.directory.finding import find, find_visible, get, is_visible, people_who_see, sees, visible
+from bus.directory.finding import (
+    find,
+    find_visible,
+    get,
+    is_visible,
+    leads_of,
+    people_of,
+    people_who_see,
+    sees,
+    visible,
+)
 from bus.directory.groups import list_groups, remove_group, set_group
 from bus.directory.reaching import reach, why_paused, why_unreached
 from bus.directory.showing import show
@@ -17,8 +27,10 @@ __all__ = [
     "get",
     "hint",
     "is_visible",
+    "leads_of",
     "list_groups",
     "node_id_of",
+    "people_of",
     "people_who_see",
     "reach",
     "remove",

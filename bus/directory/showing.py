@@ -44,6 +44,7 @@ def show_one(
         ),
         "paused": one.paused,
         "paused_at": shown_time(one.paused_ms),
+        "lead": one.is_lead,
         "shared_secret": bool(row.open_to_secret),
         "method": row.method,
         "method_why": row.method_why,

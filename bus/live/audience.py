@@ -32,7 +32,9 @@ def audience_of(principal: Principal) -> list[sa.ColumnElement[bool]]:
     if principal.kind == "person":
         seen = visible_to(principal)
         both = sa.or_(log.c.sender_id.is_(None), log.c.sender_id.in_(seen))
-        own.append(sa.and_(log.c.participant_id.in_(seen), both))
+        # What is of a compartment is for that one alone, whomever it is about.
+        own.append(sa.and_(log.c.participant_id.in_(seen), both, log.c.compartment.is_(None)))
+        own.append(log.c.compartment.in_(sorted(principal.compartments)))
     return own
 
 

@@ -32,7 +32,8 @@ LAST_GIVEN = Statement(sa.select(GIVEN.c.seq).where(GIVEN.c.name == "log"))
 """The highest place that was ever given out, also where its row has been trimmed away since."""
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
 ROWS = sa.select(
-    *(log.c[name] for name in ("seq", "kind", "data", "participant_id", "sender_id", "node_id"))
+    *(log.c[name] for name in ("seq", "kind", "data", "participant_id", "sender_id", "node_id")),
+    log.c.compartment,
 )
 BETWEEN = Statement(
     ROWS.where(log.c.seq > bind("after"), log.c.seq <= bind("upto")).order_by(log.c.seq)
@@ -55,6 +56,7 @@ class Row(NamedTuple):
     participant_id: int | None
     sender_id: int | None
     node_id: int | None
+    compartment: str | None
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,15 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Concerns:
-    """Whom a fact is about: the participant it is for, the sender of the message, the node."""
+    """Whom a fact is about: the participant it is for, the sender of the message, the node.
+
+    One of a compartment is seen by its people, whoever is concerned.
+    """
 
     participant_id: int | None = None
     sender_id: int | None = None
     node_id: int | None = None
+    compartment: str | None = None
 
     def topics(self) -> set[str]:
         """Name who must look again."""

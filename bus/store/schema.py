@@ -6,6 +6,8 @@ knows what a state means; the rooms' models do.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 NAMING = {
@@ -56,7 +58,7 @@ def unique_open(name: str, column: sa.Column[str] | sa.Column[int], end: str) ->
 
 
 def index_known(
-    name: str, column: sa.Column[int] | sa.Column[str], *more: sa.Column[int], unique: bool = False
+    name: str, column: sa.Column[int] | sa.Column[str], *more: sa.Column[Any], unique: bool = False
 ) -> sa.Index:
     """Index the rows that have a value there; the others, which are most, cost nothing."""
     return sa.Index(
@@ -79,12 +81,14 @@ log = table(
     number("participant_id", null=True),
     number("sender_id", null=True),
     number("node_id", null=True),
+    text("compartment", null=True),
     text("data"),
     serial_key=True,
 )
 index_known("ix_log_participant", log.c.participant_id, log.c.seq)
 sa.Index("ix_log_sender", log.c.sender_id, log.c.seq)
 index_known("ix_log_node", log.c.node_id, log.c.seq)
+index_known("ix_log_compartment", log.c.compartment, log.c.seq)
 
 nodes = table(
     "nodes",
@@ -113,6 +117,7 @@ participants = table(
     text("accepts", null=True),
     number("paused", default=0),
     number("paused_ms", null=True),
+    number("lead", default=0),
     number("open_to_secret", default=1),
     text("method", default=""),
     text("method_why", default=""),
@@ -322,3 +327,46 @@ idempotency = table(
     number("created_ms"),
 )
 sa.Index("ix_idempotency_created", idempotency.c.created_ms)
+
+tasks = table(
+    "tasks",
+    key("id"),
+    text("compartment"),
+    text("title"),
+    text("body", default=""),
+    text("status"),
+    text("blocked_from", null=True),
+    number("ops", default=0),
+    number("creator_id"),
+    number("holder_id", null=True),
+    number("lead_id", null=True),
+    number("reviewer_id", null=True),
+    number("blocker_id", null=True),
+    number("created_ms"),
+    number("changed_ms"),
+    number("refreshed_ms", null=True),
+    *(
+        sa.ForeignKeyConstraint([name], ["participants.id"])
+        for name in ("creator_id", "holder_id", "lead_id", "reviewer_id", "blocker_id")
+    ),
+)
+sa.Index("ix_tasks_status", tasks.c.compartment, tasks.c.status, tasks.c.id)
+for whose in (tasks.c.holder_id, tasks.c.lead_id, tasks.c.reviewer_id):
+    place = (tasks.c.compartment, tasks.c.status, tasks.c.id)
+    index_known(f"ix_tasks_{whose.name.removesuffix('_id')}", whose, *place)
+
+task_history = table(
+    "task_history",
+    serial(),
+    text("task_id"),
+    number("at_ms"),
+    text("kind"),
+    text("status"),
+    number("by_id", null=True),
+    text("text", default=""),
+    text("run_id", null=True),
+    text("message_id", null=True),
+    sa.ForeignKeyConstraint(["task_id"], ["tasks.id"]),
+    sa.ForeignKeyConstraint(["by_id"], ["participants.id"]),
+)
+sa.Index("ix_task_history_task", task_history.c.task_id, task_history.c.id)

@@ -50,6 +50,20 @@ def test_a_renamed_agent_is_the_same_agent(house):
     assert house.read(service.find, "bob") is None
 
 
+def test_a_lead_is_a_named_agent_that_the_administration_marked(house):
+    assert not house.add("bob").is_lead
+    assert house.write(service.change, "bob", {"lead": True}).is_lead
+    house.add("apart", lead=True, compartments=["b"])
+    assert [one.name for one in house.read(service.leads_of, "open")] == ["bob"]
+    house.add("pia", kind="person")
+    assert [one.name for one in house.read(service.people_of, "open")] == ["pia"]
+    with pytest.raises(InvalidRequestError, match="worker"):
+        house.add("wim", kind="worker", lead=True)
+    with pytest.raises(InvalidRequestError, match="person"):
+        house.write(service.change, "pia", {"lead": True})
+    assert not house.write(service.change, "bob", {"lead": False}).is_lead
+
+
 def test_a_removed_agent_loses_its_tokens_and_frees_its_name(house):
     bob = house.add("bob")
     house.write(access.create_token, "agent", participant_id=bob.id)

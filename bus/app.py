@@ -8,6 +8,8 @@ from flask import Flask, request
 
 from bus import logs
 from bus.access import api as access_api
+from bus.board import api as board_api
+from bus.board import service as board
 from bus.clock import Clock, SystemClock
 from bus.directory import api as directory_api
 from bus.directory import nodes
@@ -40,6 +42,7 @@ LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE = 1, 60
 """What an address that shows no token may have written into the log."""
 ROUTES = (
     *(access_api, directory_api, mail_api, inbox_api, settling_api, redriving_api, wakes_api),
+    board_api,
     *(stream, health, openapi),
 )
 
@@ -58,6 +61,7 @@ def create_app(
     nodes.register(store.hooks)
     mail.register(store.hooks)
     wakes.register(store.hooks)
+    board.register(store.hooks)
     run = Runtime(
         config=config,
         store=store,

@@ -174,6 +174,27 @@ class CodeExpiredError(BusError):
     title = "Code expired"
 
 
+class MoveRefusedError(BusError):
+    """This move of a task is for others; `may` says for whom."""
+
+    code = "move_refused"
+    title = "Move refused"
+
+
+class NoSuchMoveError(BusError):
+    """A task cannot go from where it is to there."""
+
+    code = "no_such_move"
+    title = "No such move"
+
+
+class TaskClaimedError(BusError):
+    """Another has claimed this task."""
+
+    code = "task_claimed"
+    title = "Task claimed"
+
+
 class KeyReusedError(BusError):
     """The Idempotency-Key was used for another request in the last 24 hours."""
 

@@ -126,6 +126,11 @@ class Settings:
         "messages between one pair in one thread within a minute before it is held",
         unit="messages",
     )
+    task_stale_s: int = setting(
+        1800,
+        "after how long a claim of a task that its holder does not refresh can be taken over",
+        unit="s",
+    )
     heartbeat_s: float = setting(15.0, "the pause between comments on a silent stream", unit="s")
     stream_s: int = setting(600, "about how long a stream lives before it says bye", unit="s")
     log_level: str = setting("info", "debug, info, warning or error")

@@ -76,6 +76,12 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
     tx.announce("mail_queued", participant_id=recipient.id)
 
 
+def tell(tx: Transaction, participant_id: int, kind: str, body: str, *, wake: bool) -> None:
+    """Tell somebody something of which no message was the beginning."""
+    draft = Draft(to=(), body=body, type=kind, reply_expected=False, wake=wake)
+    write_to(tx, draft, Context(tx.ids.new("t", tx.now_ms), 0, ("wakebus",)), participant_id)
+
+
 def make_room(tx: Transaction, participant_id: int) -> None:
     """End the oldest unread notes of somebody who never reads: what is told has its end, too."""
     most = tx.config.max_inbox
@@ -89,10 +95,9 @@ def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]
     """Tell every person who may see the pair that a thread is held, once; else its writer."""
     names = " and ".join(directory.get(tx.conn, who).name for who in pair if who)
     body = f"Thread {thread} between {names} is held ({reason}). Let it go: bus release {thread}"
-    draft = Draft(to=(), body=body, type="GUARD", reply_expected=False, wake=False)
     people = directory.people_who_see(tx.conn, pair)
     for person in people or [directory.get(tx.conn, who) for who in pair[:1] if who]:
-        write_to(tx, draft, Context(tx.ids.new("t", tx.now_ms), 0, ("wakebus",)), person.id)
+        tell(tx, person.id, "GUARD", body, wake=False)
 
 
 def on_removed(tx: Transaction, participant_id: int) -> None:

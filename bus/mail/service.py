@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
-from bus.mail import inbox_queries, keeping_queries, notes, tracing
+from bus.mail import inbox_queries, keeping_queries, notes, queries, tracing
 from bus.mail.cancelling import cancel
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
@@ -40,6 +40,7 @@ __all__ = [
     "history",
     "is_for",
     "is_readable",
+    "keep_key",
     "list_dead",
     "prune",
     "read_inbox",
@@ -53,12 +54,15 @@ __all__ = [
     "reply",
     "sees_thread",
     "send",
+    "tell",
     "trace",
 ]
 PENDING = 1000
 count_readable = inbox_queries.count_readable
 is_readable = inbox_queries.is_readable
 hint = directory.hint
+tell = notes.tell
+keep_key = queries.keep_key
 first_due = keeping_queries.first_due
 
 

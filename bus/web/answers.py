@@ -22,6 +22,7 @@ def made(has: str) -> Answer:
     return Answer((201,), has)
 
 
+TASK = "id title status holder stale"
 AGENT = "name kind node compartments"
 CODE = "name code expires_at enrol"
 ANSWERS = {
@@ -41,6 +42,11 @@ ANSWERS = {
     "GET /api/stream": Answer((200,), texts=("text/event-stream",)),
     "GET /api/wakes": done("wakes"),
     "POST /api/wakes/<wake_id>": done("wake_id state open next_wake"),
+    "GET /api/tasks": done("tasks next"),
+    "POST /api/tasks": made(f"{TASK} deduplicated"),
+    "GET /api/tasks/<task_id>": done(f"{TASK} body moves runs messages history earlier"),
+    "PATCH /api/tasks/<task_id>": done(f"{TASK} already told"),
+    "POST /api/tasks/<task_id>/notes": made("id at what by note"),
     "GET /api/whoami": done("kind name compartments epoch"),
     "GET /api/agents": done("agents"),
     "GET /api/agents/<name>": done(AGENT),

@@ -26,6 +26,7 @@ PRINCIPALS = {
 UNAUTHORIZED = "unauthorized"
 NO = "forbidden"
 GONE = "not_found"
+STAYS = "move_refused"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,28 @@ TABLE = [
         U, "200", "200 -", "200 -", "200 -", "200 -", "200", "200 -", "200", "200 -", "200"),
     row("POST /api/wakes/<wake_id>", "the agent's wake",
         U, NO, NO, NO, NO, NO, "200", GONE, NO, NO, NO),
+    row("GET /api/tasks", "a task of the agent's compartment",
+        U, "200", "200", "200", "200 -", "200 -", NO, NO, "200", "200 -", "200"),
+    row("POST /api/tasks", "a new task",
+        U, "201", NO, "201", "201", "201", NO, NO, "201", "201", NO),
+    row("GET /api/tasks/<task_id>", "a task of the agent's compartment",
+        U, "200", "200", "200", GONE, GONE, NO, NO, "200", GONE, "200"),
+    row("PATCH /api/tasks/<task_id>", "to claim one of the backlog",
+        U, "200", STAYS, "200", GONE, GONE, NO, NO, "200", GONE, NO),
+    row("PATCH /api/tasks/<task_id>", "to hand in the agent's own",
+        U, "200", STAYS, STAYS, GONE, GONE, NO, NO, STAYS, GONE, NO),
+    row("PATCH /api/tasks/<task_id>", "to approve the agent's own",
+        U, STAYS, STAYS, STAYS, GONE, GONE, NO, NO, "200", GONE, NO),
+    row("PATCH /api/tasks/<task_id>", "to block one of the backlog",
+        U, "200", STAYS, "200", GONE, GONE, NO, NO, "200", GONE, NO),
+    row("PATCH /api/tasks/<task_id>", "to change its title, added by the agent",
+        U, "200", NO, NO, GONE, GONE, NO, NO, "200", GONE, NO),
+    row("PATCH /api/tasks/<task_id>", "to move it in the agent's name",
+        U, "200", *["sender_mismatch"] * 4, NO, NO, *["sender_mismatch"] * 2, NO),
+    row("POST /api/tasks/<task_id>/notes", "a task of the agent's compartment",
+        U, "201", "201", "201", GONE, GONE, NO, NO, "201", GONE, NO),
+    row("GET /api/stream", "a task that the agent holds",
+        U, "200", "200 -", "200 -", "200 -", "200 -", "200 -", "200 -", "200", "200 -", "200"),
     row("GET /api/whoami", "itself", U, *["200"] * 10),
     row("GET /api/agents", "the agent among them",
         U, "200", "200", "200", "200 -", "200 -", NO, NO, "200", "200 -", "200"),

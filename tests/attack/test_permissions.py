@@ -75,7 +75,39 @@ def inbox(world: World, owner: str, _case: str) -> Asked:
     return "/api/inbox?limit=100&view=headers", None, world.send("dan", owner)
 
 
-def stream(world: World, owner: str, _case: str) -> Asked:
+def task(world: World, _owner: str, case: str) -> Asked:
+    """Ask for a task of ann's; a worker adds and holds none, so that this is never the worker's."""
+    made = {"title": world.fresh("task"), "body": "x"}
+    status, answer = world.call("ann", "POST", "/api/tasks", made)
+    assert status == 201, answer
+    path = f"/api/tasks/{answer['id']}"
+    steps = ["in_progress"] if "hand in" in case else []
+    steps = ["in_progress", "review"] if "approve" in case else steps
+    for to in steps:
+        assert world.call("ann", "PATCH", path, {"status": to})[0] == 200
+    wanted = {"claim": "in_progress", "hand in": "review", "approve": "done", "block": "blocked"}
+    to = next((status for word, status in wanted.items() if word in case), "in_progress")
+    body: Any = {"status": to, "note": "why"}
+    if "title" in case:
+        body = {"title": "another"}
+    elif "name" in case:
+        body["agent"] = "ann"
+    return path, body, answer["id"]
+
+
+def task_list(world: World, owner: str, case: str) -> Asked:
+    return "/api/tasks?status=all", None, task(world, owner, case)[2]
+
+
+def task_told(world: World, owner: str, case: str) -> Asked:
+    path, _, subject = task(world, owner, case)
+    assert world.call("ann", "PATCH", path, {"status": "in_progress"})[0] == 200
+    return "/api/stream?last_event_id=earliest", None, subject
+
+
+def stream(world: World, owner: str, case: str) -> Asked:
+    if "task" in case:
+        return task_told(world, owner, case)
     told = world.send("ben", owner)
     wake = next(iter(world.admin("GET", f"/api/wakes?agent={owner}")["wakes"]), {})
     return "/api/stream?last_event_id=earliest", None, f"{told}|{wake.get('wake_id', told)}"
@@ -156,6 +188,13 @@ ASKS = {
     "GET /api/wakes": wakes,
     "POST /api/wakes/<wake_id>": lambda world, _owner, _: (
         f"/api/wakes/{open_wake(world)}", {"state": "received"}, "text"),
+    "GET /api/tasks": task_list,
+    "POST /api/tasks": lambda *_: ("/api/tasks", {"title": "sweep the yard"}, "sweep"),
+    "GET /api/tasks/<task_id>": lambda world, owner, case: (
+        task(world, owner, case)[0], None, "history"),
+    "PATCH /api/tasks/<task_id>": task,
+    "POST /api/tasks/<task_id>/notes": lambda world, owner, case: (
+        f"{task(world, owner, case)[0]}/notes", {"text": "half of it"}, "half of it"),
     "GET /api/whoami": lambda *_: ("/api/whoami", None, "kind"),
     "GET /api/agents": lambda _world, owner, _: ("/api/agents", None, f'"{owner}"'),
     "GET /api/agents/<name>": lambda _world, owner, _: (f"/api/agents/{owner}", None, owner),

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from bus.app import ROUTES
+from bus.board.rules import MOVES
 from bus.cli import cli as bus_command
 from bus.cli.failing import EXIT_CODES
 from bus.mail.model import ENDS, WAITING
@@ -158,6 +159,17 @@ def test_each_wake_method_has_its_heading():
 def test_each_rung_is_a_word():
     for state in ("accepted", "held", *WAITING, "read", *ENDS):
         assert f"| `{state}` |" in read("glossary.md")
+
+
+def test_each_move_of_a_task_is_a_row_and_no_other_is():
+    said = section(read("board.md"), "Moves")
+    lines = re.findall(r"^\| `(.+) \|$", said, re.MULTILINE)
+    written = [line.replace("`", "").split(" | ") for line in lines]
+    assert written == [
+        [move.name, move.start, move.to, ", ".join(move.who),
+         "needed" if move.needs_note else "-", move.only or "-"]
+        for move in MOVES
+    ]  # fmt: skip
 
 
 DOCUMENTS = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")]

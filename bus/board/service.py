@@ -1,0 +1,150 @@
+"""The verbs of the board, in one place for its routes: add a task, see it, list, write on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.board import queries, rules
+from bus.board.finding import find, find_chief, is_chief, roles_of
+from bus.board.linking import on_removed, on_run_dispatched, on_run_ended
+from bus.board.model import ADDED, BACKLOG, Draft, Which
+from bus.board.moving import act
+from bus.board.showing import show, show_entry, show_whole
+from bus.board.writing import write_history, write_note
+from bus.directory import service as directory
+from bus.errors import ForbiddenError, InvalidRequestError
+from bus.mail import service as mail
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bus.access.model import Principal
+    from bus.config import Config
+    from bus.directory.model import Participant
+    from bus.store.transaction import Hooks, Transaction
+
+__all__ = ["act", "add", "add_note", "check_link", "list_tasks", "register", "show_task"]
+Shown = dict[str, Any]
+BEHIND_ALL = "d"
+"""A place behind every id of a task."""
+
+
+def register(hooks: Hooks) -> None:
+    """Hear of runs that belong to a task, and of holders that leave the bus."""
+    hooks.on("run_dispatched", on_run_dispatched)
+    hooks.on("run_ended", on_run_ended)
+    hooks.on("participant_removed", on_removed)
+
+
+def check_link(tx: Transaction, principal: Principal, task_id: str) -> None:
+    """Refuse to have something belong to a task that its maker cannot see."""
+    find(tx.conn, principal, task_id)
+
+
+def show_task(
+    conn: sa.Connection, principal: Principal, task_id: str, now_ms: int, config: Config
+) -> Shown:
+    """Show a task whole."""
+    row = find(conn, principal, task_id)
+    return show_whole(conn, row, roles_of(conn, principal, row), now_ms, config)
+
+
+def list_tasks(
+    conn: sa.Connection, principal: Principal, which: Which, now_ms: int, config: Config
+) -> Shown:
+    """Show a page of tasks, and behind which one to go on.
+
+    For each compartment and status the first ones are looked up in an index and then merged, so
+    that a page costs the same on a board of any size.
+    """
+    mine = sorted(principal.compartments)
+    compartments = queries.all_compartments(conn) if principal.kind == "admin" else mine
+    values = {
+        "after": which.after or ("" if which.oldest_first else BEHIND_ALL),
+        "before_ms": now_ms - config.task_stale_s * 1000,
+        "whose": find_party(conn, principal, which.name).id if which.party else None,
+        "most": which.limit + 1,
+    }
+    how = (which.party, which.is_stale, which.oldest_first)
+    ids = [
+        task_id
+        for compartment in compartments
+        for status in which.statuses
+        if which.compartment in {None, compartment}
+        for task_id in queries.page(conn, how, compartment=compartment, status=status, **values)
+    ]
+    ids.sort(reverse=not which.oldest_first)
+    there = queries.with_ids(conn, ids[: which.limit])
+    shown = [show(there[task_id], now_ms, config) for task_id in ids[: which.limit]]
+    return {"tasks": shown, "next": shown[-1]["id"] if len(ids) > which.limit else None}
+
+
+def find_party(conn: sa.Connection, principal: Principal, name: str) -> Participant:
+    """Find by whom to narrow a list; `me` is the reader."""
+    if name != "me":
+        return directory.find_visible(conn, principal, name)
+    if principal.participant_id is None:
+        raise InvalidRequestError("the administration holds no tasks: give a name, not 'me'")
+    return directory.get(conn, principal.participant_id)
+
+
+def add(tx: Transaction, principal: Principal, draft: Draft, key: mail.Key | None) -> Shown:
+    """Add a task to the backlog; a repeated key gives the first answer again."""
+    kept = mail.replay(tx.conn, key)
+    if kept is not None:
+        return kept
+    me = directory.get(tx.conn, principal.participant_id or 0)
+    if me.kind == "worker":
+        raise ForbiddenError("a worker adds no task: who dispatched it does")
+    if draft.message_id is not None:
+        mail.trace(tx.conn, principal, draft.message_id)  # which refuses what it cannot see
+    task_id = write_task(tx, principal, me, draft)
+    row = find(tx.conn, principal, task_id)
+    write_history(tx, row, ADDED, me, message_id=draft.message_id)
+    tx.record("task_added", task=task_id, by=me.name)
+    answer = show(row, tx.now_ms, tx.config) | {"deduplicated": False}
+    if key:
+        row_of_key = {**vars(key), "status": 201, "answer": answer, "created_ms": tx.now_ms}
+        mail.keep_key(tx.conn, row_of_key)
+    return answer
+
+
+def write_task(tx: Transaction, principal: Principal, me: Participant, draft: Draft) -> str:
+    """Store a new task; its lead is who adds it, where that is one who decides."""
+    task_id = tx.ids.new("c", tx.now_ms)
+    compartment = rules.choose_compartment(draft.compartment, principal.compartments)
+    lead_id = find_chief(tx.conn, draft.lead, "lead", compartment)
+    queries.insert_task(
+        tx.conn,
+        {
+            "id": task_id,
+            "compartment": compartment,
+            "title": draft.title,
+            "body": draft.body,
+            "status": BACKLOG,
+            "blocked_from": None,
+            "ops": int(draft.is_ops),
+            "creator_id": me.id,
+            "holder_id": None,
+            "lead_id": lead_id or (me.id if is_chief(me) else None),
+            "reviewer_id": find_chief(tx.conn, draft.reviewer, "reviewer", compartment),
+            "blocker_id": None,
+            "created_ms": tx.now_ms,
+            "changed_ms": tx.now_ms,
+            "refreshed_ms": None,
+        },
+    )
+    return task_id
+
+
+def add_note(
+    tx: Transaction, principal: Principal, task_id: str, text: str, message_id: str | None
+) -> Shown:
+    """Write on a task, perhaps of a message that belongs to it."""
+    row = find(tx.conn, principal, task_id)
+    if message_id is not None:
+        mail.trace(tx.conn, principal, message_id)
+    by = directory.get(tx.conn, principal.participant_id or 0)
+    write_note(tx, row, text, by, message_id=message_id)
+    (entry,) = queries.history(tx.conn, task_id, 1)
+    return {"id": task_id, **show_entry(entry)}

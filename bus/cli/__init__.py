@@ -37,6 +37,7 @@ COMMANDS = {
     "trace": "trace",
     "tail": "tail",
     "wakes": "wakes",
+    "task": "task",
     "agent": "agent",
     "group": "group",
     "node": "node",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WITHIN_S = 1.0
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
+TASK = re.compile(r"c_[0-9A-Z]{26}")
 
 
 def agents(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -36,6 +37,12 @@ def groups(context: click.Context, _parameter: click.Parameter, begun: str) -> l
     return matching(begun, ask(context, lambda bus: bus.groups()["groups"]))
 
 
+def tasks(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete a task that is not done."""
+    found = ask(context, lambda bus: bus.tasks(limit=200)["tasks"], "id", as_admin=False)
+    return sorted(one for one in found if one.startswith(begun) and TASK.fullmatch(one))
+
+
 def recipients(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete the last of some names between commas: agents, people and groups."""
     before, comma, last = begun.rpartition(",")
@@ -48,7 +55,13 @@ def matching(begun: str, names: list[str]) -> list[str]:
     return sorted(name for name in names if name.startswith(begun) and PLAIN.fullmatch(name))
 
 
-def ask(context: click.Context, question: Callable[[BusClient], list[dict[str, Any]]]) -> list[str]:
+def ask(
+    context: click.Context,
+    question: Callable[[BusClient], list[dict[str, Any]]],
+    what: str = "name",
+    *,
+    as_admin: bool = True,
+) -> list[str]:
     """Ask the bus for names; none where it does not answer at once."""
     found: list[str] = []
 
@@ -57,8 +70,8 @@ def ask(context: click.Context, question: Callable[[BusClient], list[dict[str, A
 
         url, file = context.params.get("url"), context.params.get("token_file")
         try:
-            with calling(url, file, as_admin=True, as_json=False) as caller:
-                found.extend(str(one["name"]) for one in question(caller.bus))
+            with calling(url, file, as_admin=as_admin, as_json=False) as caller:
+                found.extend(str(one[what]) for one in question(caller.bus))
         except Exception:  # noqa: BLE001 - whatever it is, no name is known
             found.clear()
 

@@ -42,6 +42,14 @@ SHOWN = {
     "bus redrive --all": ("pia", ["--all", "--agent", "ben"]),
     "bus tail": ("admin", ["--from", "earliest"]),
     "bus wakes": ("admin", ["--all"]),
+    "bus task add": ("ann", [EVIL, EVIL, "--reviewer", EVIL]),
+    "bus task list": ("pia", []),
+    "bus task list --holder": ("pia", ["--holder", EVIL]),
+    "bus task show": ("pia", ["CARD"]),
+    "bus task claim": ("dan", ["CARD", "--note", EVIL]),
+    "bus task move": ("ann", ["CARD", "review", "--note", EVIL]),
+    "bus task change": ("pia", ["CARD", "--body", EVIL, "--lead", EVIL]),
+    "bus task note": ("dan", ["CARD", EVIL]),
     "bus agent list": ("admin", []),
     "bus agent show": ("admin", ["ben"]),
     "bus agent add": ("admin", [EVIL]),
@@ -95,7 +103,11 @@ def written(world):
     world.admin("POST", "/api/tokens", made)
     held = world.give("ann", "ben", EVIL, type="TASK")
     mine = world.send("ann", "ben", EVIL, type="TASK")
-    return {"HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
+    card = world.call("ann", "POST", "/api/tasks", {"title": "shed", "body": EVIL})[1]["id"]
+    claim = {"status": "in_progress", "note": EVIL}
+    assert world.call("ann", "PATCH", f"/api/tasks/{card}", claim)[0] == 200
+    world.call("ben", "POST", f"/api/tasks/{card}/notes", {"text": EVIL})
+    return {"CARD": card, "HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
 
 
 def show(world, folder, who, words, until):

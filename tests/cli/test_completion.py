@@ -121,6 +121,13 @@ def test_every_command_of_the_watcher_is_in_its_script(capsys):
     assert all(f"    {name}) known=" in script for name in names)
 
 
+def test_tab_completes_a_task_that_is_not_done(shell, act_as):
+    task_id = act_as("ann")("task", "add", "Paint the shed", "--json").json["id"]
+    one = shell()
+    one.type("bus task claim c\t")
+    one.read_until(task_id)
+
+
 def test_a_bus_that_does_not_answer_costs_neither_a_wait_nor_a_word(shell):
     with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
         one = shell(BUS_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import board
 from accept import ALONE, BATCHES, EMPTY, RATE
 from arrive import WHAT as ARRIVE
 from measure import OURS, show
@@ -53,6 +54,10 @@ AIMS = (
     Aim("the watcher's own memory", median("a watcher: unshared memory"), 20, "MiB"),
     Aim("gateway, times a bare call", median(TURN, GATEWAY), 1.2, "", median(TURN, CALL)),
     Aim("its own CLI, times gateway", median(TURN, CLI), 5, "", median(TURN, GATEWAY), True),
+    *(
+        Aim(f"a full board: {what}", median(what, board.FULL), 1.2, by=median(what))
+        for what in (board.ADD, board.CLAIM, board.LIST, board.MINE, board.ONE)
+    ),
     *(
         Aim(
             f"after a million: {words}",

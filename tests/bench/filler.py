@@ -104,6 +104,44 @@ def add_old(database: Path, count: int, agents: int = 100) -> None:
             connection.execute(words)
 
 
+def add_tasks(database: Path, creator: str, holder: str, count: int) -> None:
+    """Fill a board as a long life does: nine of ten tasks are done, each with its history."""
+    now_ms, ids = int(time.time() * 1000), RandomIds()
+    shares = ["done"] * 90 + ["backlog"] * 7 + ["in_progress", "review", "blocked"]
+    way = ("backlog", "in_progress", "review", "done")
+    with opened(database) as connection:
+        made_by, held_by = find(connection, creator), find(connection, holder)
+        first_ms = now_ms - count * 1000
+        made = [
+            (ids.new("c", first_ms + at * 1000), first_ms + at * 1000, shares[at % len(shares)])
+            for at in range(count)
+        ]
+        insert(
+            connection,
+            schema.tasks,
+            "id compartment title body status blocked_from creator_id holder_id"
+            " created_ms changed_ms refreshed_ms",
+            (
+                (key, "open", "Paint the shed", BODY, status,
+                 "in_progress" if status == "blocked" else None, made_by,
+                 None if status == "backlog" else held_by, at_ms, at_ms, at_ms)
+                for key, at_ms, status in made
+            ),
+        )  # fmt: skip
+        insert(
+            connection,
+            schema.task_history,
+            "task_id at_ms kind status by_id",
+            (
+                (key, at_ms, "moved" if step else "added", status, held_by if step else made_by)
+                for key, at_ms, last in made
+                for step, status in enumerate(
+                    way[: way.index(last) + 1] if last in way else way[:2]
+                )
+            ),
+        )
+
+
 def drop_indexes(database: Path) -> list[str]:
     """Drop the indexes of the large tables; gives how to make them again, which sorting does."""
     with opened(database) as connection:

@@ -46,6 +46,7 @@ class Plan:
     streams: list[int]
     missed: int
     listeners: int
+    tasks: int
     seed: int
     folder: Path
     openclaw_rounds: int = 0

@@ -24,6 +24,7 @@ sys.path.insert(1, str(Path(__file__).parents[1]))
 import accept
 import aims
 import arrive
+import board
 import catchup
 import fanout
 import filler
@@ -47,6 +48,7 @@ MEASUREMENTS = {
     "waking": waking.run,
     "catchup": catchup.run,
     "fanout": fanout.run,
+    "board": board.run,
     "idle": idle.run,
     "stopping": stopping.run,
     "openclaw": openclawturn.run,
@@ -115,6 +117,7 @@ def make_plan(asked: argparse.Namespace, folder: Path) -> Plan:
         streams=[100] if asked.quick else [1000, 10_000] if asked.full else [1000],
         missed=1000 if asked.quick else 10_000,
         listeners=100 if asked.quick else 1000,
+        tasks=1000 if asked.quick else 100_000,
         seed=random.SystemRandom().randrange(10**6) if asked.seed is None else asked.seed,
         folder=folder,
     )

@@ -47,6 +47,14 @@ ALONE = {
     "SIGTERM with 50 open streams: until the last bye": "wakebus",
     "SIGTERM with 50 open streams: until exit": "wakebus",
 }
+BOARD = [
+    "POST /api/tasks",
+    "PATCH /api/tasks: a claim",
+    "POST /api/send, beside the board",
+    "GET /api/tasks: 50 of all",
+    "GET /api/tasks: 50 of a holder",
+    "GET /api/tasks: one task",
+]
 LIMITS = ["an empty route", "a route up to the verb"]
 WAYS = [f"wakebus, {method}" for method in ("gateway", "hook", "command", "program")]
 
@@ -86,6 +94,12 @@ def test_accepting_is_held_against_what_the_same_process_can_do(rows):
         for name in ("accept: one sender", "durable sends, one each"):
             assert rows[name, system]["samples"], (name, system)
     assert rows["accept: one sender", "one sync"]["samples"]
+
+
+def test_a_full_board_is_held_against_a_small_one(rows):
+    for name in BOARD:
+        assert rows[name, "wakebus"]["samples"], name
+        assert rows[name, "wakebus, a full board"]["samples"], name
 
 
 def test_each_aim_says_what_was_found(bench):

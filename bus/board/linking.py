@@ -10,6 +10,7 @@ from bus.board.telling import Deed, tell_parties
 from bus.board.writing import set_and_reread, write_history, write_note
 from bus.directory import service as directory
 from bus.errors import NotFoundError
+from bus.mail.rules import quote
 
 if TYPE_CHECKING:
     from bus.store.statement import Row
@@ -34,7 +35,7 @@ def on_run_ended(tx: Transaction, run: Row) -> None:
         return
     if row.holder_id == run.parent_id and row.status == IN_PROGRESS:
         queries.update(tx.conn, row.id, {"refreshed_ms": tx.now_ms})
-    why = f": {run.reason}" if run.reason else ""
+    why = f": {quote(run.reason)}" if run.reason else ""
     text = f"run {run.label} of {run.worker} is {run.state}{why}"
     write_note(tx, row, text, None, run_id=run.id, message_id=run.message_id)
 

@@ -119,6 +119,12 @@ def draw_wake(data: Mapping[str, Any]) -> str:
     return f"{harmless(data.get('to_agent'))}  {state}  {counts}  {harmless(data.get('wake_id'))}"
 
 
+def draw_task(data: Mapping[str, Any]) -> str:
+    what, status = (harmless(data.get(name)) for name in ("what", "status"))
+    holder = f"  held by {harmless(data['to_agent'])}" if data.get("to_agent") else ""
+    return f"{harmless(data.get('by'))}  {what}  {status}  {harmless(data.get('id'))}{holder}"
+
+
 def draw_other(data: Mapping[str, Any]) -> str:
     return harmless(", ".join(f"{name}={value}" for name, value in data.items()))
 
@@ -132,4 +138,5 @@ LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "message": draw_message,
     "state": draw_state,
     "wake": draw_wake,
+    "task": draw_task,
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
+from commandline import BUS
 
 
 @pytest.fixture
@@ -61,6 +63,18 @@ def test_the_list_goes_on_where_it_ended_and_is_a_readable_table(two):
     assert made[0] in ann("task", "list", "--after", after).out
     oldest = ann("task", "list", "--oldest", "--json").json["tasks"]
     assert [task["id"] for task in oldest] == made
+
+
+def test_tail_says_of_a_task_what_was_done_and_by_whom(two):
+    ann, pia = two
+    tail = [BUS, "tail", "--from", "earliest"]
+    task_id = pia("task", "add", "Paint the shed", "--json").json["id"]
+    assert ann("task", "claim", task_id).code == 0
+    with subprocess.Popen(tail, env=pia.environment, stdout=subprocess.PIPE, text=True) as shown:
+        lines = [shown.stdout.readline() for _ in range(2)]
+        shown.terminate()
+    assert f"pia  added  backlog  {task_id}" in lines[0]
+    assert f"ann  moved  in_progress  {task_id}  held by ann" in lines[1]
 
 
 def test_what_a_task_says_cannot_steer_a_terminal(two):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from bus.board.model import Move
     from bus.config import Config
     from bus.store.statement import Row
 
@@ -66,12 +67,17 @@ def show_whole(
     moves = rules.open_moves(card_of(row, now_ms, config), roles)
     return show(row, now_ms, config) | {
         "body": row.body,
-        "moves": rules.in_order(move.to for move in moves),
+        "moves": list({move.to: show_move(move) for move in moves}.values()),
         "runs": queries.links(conn, row.id, "run_id"),
         "messages": queries.links(conn, row.id, "message_id"),
         "history": [show_entry(entry) for entry in reversed(history)],
         "earlier": queries.count_history(conn, row.id) - len(history),
     }
+
+
+def show_move(move: Move) -> dict[str, Any]:
+    """Show a move that the reader may make."""
+    return {"status": move.to, "needs_note": move.needs_note}
 
 
 def show_entry(entry: Row) -> dict[str, Any]:

@@ -131,8 +131,9 @@ def show_task(task: Mapping[str, Any]) -> None:
         for line in harmless(task["body"], lines=True).split("\n"):
             say(f"  | {line}".rstrip())
     show_history(task)
-    for status in task["moves"]:
-        say(f"bus task move {harmless(task['id'])} {harmless(status)}")
+    for move in task["moves"]:
+        why = " --note WHY" if move["needs_note"] else ""
+        say(f"bus task move {harmless(task['id'])} {harmless(move['status'])}{why}")
 
 
 def show_history(task: Mapping[str, Any]) -> None:
@@ -197,7 +198,7 @@ def done(caller: Caller, answer: Mapping[str, Any]) -> None:
     """Say where a task is now, and who was told."""
     who = f", held by {harmless(answer['holder'])}" if answer["holder"] else ""
     told = f"; told: {', '.join(map(harmless, answer['told']))}" if answer["told"] else ""
-    caller.done(answer, f"{harmless(answer['id'])} is in {harmless(answer['status'])}{who}{told}")
+    caller.done(answer, f"{harmless(answer['id'])}: {harmless(answer['status'])}{who}{told}")
 
 
 @command.command("note")

@@ -40,6 +40,11 @@ ROWS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] =
     # What the sentence about the way out says by itself.
     (re.compile(rf"(?:; | \(){CALL} (?:lists those you can reach|shows your handles)\)?"), ""),
     (re.compile(rf"{CALL} lists those you can reach"), "bus agent list shows whom you can reach"),
+    (
+        re.compile(r"GET /api/tasks\?status=backlog&order=oldest"),
+        "bus task list --status backlog --oldest",
+    ),
+    (re.compile(r"needs a 'note'"), "needs a --note"),
     (re.compile(r"\bremove with force=1"), "add --force"),
     (re.compile(r"\bforce=1"), "--force"),
     (re.compile(r"is not int\b"), "is not a whole number"),

@@ -19,15 +19,16 @@ def test_a_task_goes_over_the_board_and_each_step_says_what_comes_next(two):
     added = ann("task", "add", "Paint the shed", "-", "--reviewer", "pia", stdin="Two coats.\n")
     task_id = added.out.split()[0]
     assert f"bus task claim {task_id}" in added.out
-    assert ann("task", "claim", task_id).out == f"{task_id} is in in_progress, held by ann\n"
+    assert ann("task", "claim", task_id).out == f"{task_id}: in_progress, held by ann\n"
     assert ann("task", "note", task_id, "the first coat is on").code == 0
     moved = ann("task", "move", task_id, "review", "--note", "both are on")
-    assert moved.out == f"{task_id} is in review, held by ann; told: pia\n"
+    assert moved.out == f"{task_id}: review, held by ann; told: pia\n"
     assert f"bus task move {task_id} done" in pia("inbox").out
     shown = pia("task", "show", task_id).out
     for words in ("Paint the shed", "  | Two coats.", "the first coat is on", "both are on"):
         assert words in shown
     assert f"bus task move {task_id} done\n" in shown
+    assert f"bus task move {task_id} in_progress --note WHY\n" in shown
     assert pia("task", "list", "--reviewer", "me", "--status", "review").out.count(task_id) == 1
     assert pia("task", "move", task_id, "done").code == 0
     assert pia("task", "list").out == "no tasks\n"
@@ -40,14 +41,15 @@ def test_a_refused_move_says_who_may_and_changes_nothing(two):
     assert ann("task", "claim", task_id).code == 0
     for words, why in (
         (("move", task_id, "done"), "it goes to review first"),
-        (("move", task_id, "blocked"), "needs a 'note'"),
+        (("move", task_id, "blocked"), "needs a --note"),
         (("change", task_id, "--title", "another"), "who added it (pia)"),
         (("show", "c_" + "0" * 26), "no task"),
     ):
         refused = ann("task", *words)
         assert refused.code != 0
         assert why in refused.err
-    assert "ann has it" in pia("task", "claim", task_id).err
+    held = pia("task", "claim", task_id).err
+    assert "ann has it; take another: bus task list --status backlog --oldest" in held
     assert pia("task", "change", task_id).code == 2
     assert pia("task", "change", task_id, "--ops").code == 0
     assert ann("task", "move", task_id, "done", "--json").json["status"] == "done"

@@ -181,8 +181,11 @@ def test_the_history_has_each_move_with_its_time_and_who_made_it(board):
         ("moved", "review", "ann"),
         ("moved", "done", "lea"),
     ]
-    assert shown["moves"] == ["blocked"]
-    assert board.show("lea", task_id)["moves"] == ["backlog", "blocked"]
+    assert shown["moves"] == [{"status": "blocked", "needs_note": True}]
+    assert [move["status"] for move in board.show("lea", task_id)["moves"]] == [
+        "backlog",
+        "blocked",
+    ]
     assert board.show("wim", task_id)["moves"] == []
     board.act("lea", task_id, "backlog", "it rained")
     assert board.show("dan", task_id)["history"][-1]["note"] == "it rained"

@@ -89,12 +89,16 @@ def enrol(  # noqa: PLR0913 - what a person said, and where it holds
         if error.code == "other_node":
             raise SettingsError(f"{folder.path}: {error.detail}; {HOW_ON}") from error
         raise
-    raw = merge(before or {}, grant, ca_file)
-    notes = _write(folder, before, raw, grant)
+    with settingsfile.changing(folder):
+        before = settingsfile.read_raw(
+            folder
+        )  # the watcher may have written while the bus was asked
+        raw = merge(before or {}, grant, ca_file)
+        notes = _write(folder, before, raw, grant)
+        settings = settingsfile.save(folder, raw)
     if before is not None:
         how = f"{program()} run, or its service"
         notes.append(f"restart the watcher ({how}) so that it takes the new agents")
-    settings = settingsfile.save(folder, raw)
     neighbours.note(folder, environ)
     return Enrolled(settings, tuple(notes))
 

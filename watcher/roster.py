@@ -103,17 +103,18 @@ class Roster:
         if not isinstance(given, list):
             return
         there = {one.get("name") for one in given if isinstance(one, dict)}
-        raw = settingsfile.read_raw(self._folder) or {}
-        known = raw.get("agents", {})
         links: dict[str, str] = {}
-        for name in [name for name in known if name not in there]:
-            self._settle_absent(name, there, known, links)
-        if is_name(said.get("node")):
-            raw["node"] = said["node"]
-        is_pending = inuse.is_outdated(self._folder)  # a person's change, not taken as a whole
-        self._agents.replace(settingsfile.save(self._folder, raw).agents)
-        if not is_pending:
-            inuse.note(self._folder)
+        with settingsfile.changing(self._folder):
+            raw = settingsfile.read_raw(self._folder) or {}
+            known = raw.get("agents", {})
+            for name in [name for name in known if name not in there]:
+                self._settle_absent(name, there, known, links)
+            if is_name(said.get("node")):
+                raw["node"] = said["node"]
+            is_pending = inuse.is_outdated(self._folder)  # a person's change, not taken as a whole
+            self._agents.replace(settingsfile.save(self._folder, raw).agents)
+            if not is_pending:
+                inuse.note(self._folder)
         for old, new in links.items():
             link(self._folder.header_file(old), self._folder.header_file(new))
 

@@ -65,6 +65,10 @@ class Folder:
         return self.state / "lock"
 
     @property
+    def change_lock_file(self) -> Path:
+        return self.state / "settings.lock"
+
+    @property
     def taken_file(self) -> Path:
         return self.state / "settings.sha256"
 

@@ -6,7 +6,9 @@ A change is checked as a whole before it is written. It must not know what a set
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -16,7 +18,7 @@ from watcher import plainjson, privatefile, program, settingscheck
 from watcher.settings import Folder, Settings, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 CHANGEABLE = frozenset({"openclaw", "webhook", "turns_at_once", "ca_file"})
 WORDS = frozenset({"argv", "allowed_hosts"})
@@ -54,6 +56,16 @@ def write_for_shell(folder: Folder, environ: Mapping[str, str]) -> str:
 def find_file(named: str | None) -> Path | None:
     """Give a file that a person named, as a path that holds from anywhere."""
     return Path(named).expanduser().absolute() if named else None
+
+
+@contextlib.contextmanager
+def changing(folder: Folder) -> Iterator[None]:
+    """Hold the settings from reading to writing: the watcher writes into them as a person does."""
+    privatefile.make_folder(folder.state)
+    with folder.change_lock_file.open("a", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), privatefile.FILE_MODE)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def read_raw(folder: Folder) -> dict[str, Any] | None:
@@ -109,15 +121,17 @@ def change_agent(folder: Folder, agent: str, words: list[str]) -> Settings:
     Raises:
         SettingsError: an unknown agent, key or value; the file is as it was.
     """
-    raw = read_raw(folder) or {}
-    known = raw.get("agents", {})
-    if agent not in known:
-        raise SettingsError(f"no agent {agent} here; this node has: {', '.join(known) or 'none'}")
-    if not words:
-        raise SettingsError(f"say what to change of {agent}, such as method=program")
-    for word in words:
-        _change(known[agent], *_split_word(word))
-    return save(folder, raw)
+    with changing(folder):
+        raw = read_raw(folder) or {}
+        known = raw.get("agents", {})
+        if agent not in known:
+            there = ", ".join(known) or "none"
+            raise SettingsError(f"no agent {agent} here; this node has: {there}")
+        if not words:
+            raise SettingsError(f"say what to change of {agent}, such as method=program")
+        for word in words:
+            _change(known[agent], *_split_word(word))
+        return save(folder, raw)
 
 
 def change_all(folder: Folder, words: list[str]) -> Settings:
@@ -126,17 +140,18 @@ def change_all(folder: Folder, words: list[str]) -> Settings:
     Raises:
         SettingsError: an unknown key or value; the file is as it was.
     """
-    raw = read_raw(folder) or {}
-    for word in words:
-        name, value = _split_word(word)
-        section, dot, key = name.partition(".")
-        if (section if dot else name) not in CHANGEABLE:
-            raise SettingsError(f"{name} cannot be set so; say AGENT key=value for one agent")
-        part = raw.setdefault(section, {}) if dot else raw
-        if not isinstance(part, dict):
-            raise SettingsError(f"{section} in {folder.settings_file} must be an object")
-        _change(part, key or name, value)
-    return save(folder, raw)
+    with changing(folder):
+        raw = read_raw(folder) or {}
+        for word in words:
+            name, value = _split_word(word)
+            section, dot, key = name.partition(".")
+            if (section if dot else name) not in CHANGEABLE:
+                raise SettingsError(f"{name} cannot be set so; say AGENT key=value for one agent")
+            part = raw.setdefault(section, {}) if dot else raw
+            if not isinstance(part, dict):
+                raise SettingsError(f"{section} in {folder.settings_file} must be an object")
+            _change(part, key or name, value)
+        return save(folder, raw)
 
 
 def _split_word(word: str) -> tuple[str, str]:

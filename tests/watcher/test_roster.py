@@ -164,3 +164,21 @@ def test_what_the_watcher_itself_writes_into_its_settings_asks_for_no_restart(bu
     settingsfile.change_all(folder, ["turns_at_once=2"])
     roster.look()
     assert inuse.is_outdated(folder), "a person's change stays one that waits for a restart"
+
+
+def test_a_persons_change_made_while_the_watcher_writes_its_settings_is_kept(bus, folder, roster):
+    inuse.note(folder)
+    says(bus, "gamma")
+    change = threading.Thread(target=settingsfile.change_all, args=(folder, ["turns_at_once=2"]))
+
+    def answer(_):
+        change.start()
+        change.join(0.3)  # it waits for the watcher, and would be done by now if it did not
+        return {"name": "gamma"}
+
+    bus.answers["/api/whoami"] = answer
+    roster.look()
+    change.join(10)
+    assert known(folder) == ["gamma"]
+    assert json.loads(folder.settings_file.read_text())["turns_at_once"] == 2
+    assert inuse.is_outdated(folder)

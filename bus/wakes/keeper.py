@@ -36,8 +36,9 @@ STUCK_S = 60.0
 
 
 def do_due(tx: Transaction, aside: SetAside) -> int:
-    """Do one batch of everything that is due; gives how much there was."""
-    return mail.do_due(tx, aside) + service.do_due(tx, aside)
+    """Do one batch of everything that is due, also in the rooms below; gives how much there was."""
+    below: int = sum(call(tx, aside) for call in tx.hooks.called("do_due"))
+    return mail.do_due(tx, aside) + service.do_due(tx, aside) + below
 
 
 def keep_house(tx: Transaction) -> int:
@@ -46,7 +47,8 @@ def keep_house(tx: Transaction) -> int:
     old_log = tx.now_ms - tx.config.log_retention_s * 1000
     rotation.end_old(tx)
     wakes = queries.prune(tx.conn, before, TRIM_BATCH)
-    return mail.prune(tx) + trim(tx, old_log, TRIM_BATCH) + wakes
+    below: int = sum(call(tx) for call in tx.hooks.called("prune"))
+    return mail.prune(tx) + trim(tx, old_log, TRIM_BATCH) + wakes + below
 
 
 class Keeper:
@@ -116,9 +118,10 @@ class Keeper:
 
     def _pause_s(self) -> float:
         with self._store.read() as conn:
-            times = [
+            times: list[int | None] = [
                 mail.first_due(conn, self.aside.now("deliveries")),
                 queries.first_due(conn, self.aside.now("wakes")),
+                *(call(conn, self.aside) for call in self._store.hooks.called("first_due")),
             ]
         now_ms = self._store.clock.now_ms()
         pauses = [(time - now_ms) / 1000 for time in times if time is not None]

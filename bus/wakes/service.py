@@ -110,6 +110,7 @@ def spare(tx: Transaction) -> None:
     queries.spare(tx.conn, ("received", "admitted"), silence)
     queries.spare(tx.conn, ("requested",), blind)
     mail.spare(tx, silence)
+    tx.announce("spared")
 
 
 def on_participant_changed(tx: Transaction, participant_id: int) -> None:

@@ -23,6 +23,9 @@ from bus.live.tail import Tail
 from bus.mail import api as mail_api
 from bus.mail import inbox_api, redriving_api, settling_api
 from bus.mail import service as mail
+from bus.runs import api as runs_api
+from bus.runs import node_api as runs_node_api
+from bus.runs import service as runs
 from bus.serving.drain import Drain
 from bus.store.store import Store
 from bus.wakes import api as wakes_api
@@ -37,12 +40,14 @@ from bus.web.runtime import Runtime
 
 if TYPE_CHECKING:
     from bus.config import Config
+    from bus.store.transaction import Fact
 
 LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE = 1, 60
 """What an address that shows no token may have written into the log."""
 ROUTES = (
     *(access_api, directory_api, mail_api, inbox_api, settling_api, redriving_api, wakes_api),
     board_api,
+    *(runs_api, runs_node_api),
     *(stream, health, openapi),
 )
 
@@ -56,12 +61,18 @@ def create_app(
     """
     clock, ids = clock or SystemClock(), ids or RandomIds()
     logs.set_up(config.log_level)
-    hub = Hub()
-    store = Store(config, clock, ids, hub.look_again, logs.log_all)
+    hub, metrics = Hub(), Metrics()
+
+    def tell(facts: list[Fact]) -> None:
+        logs.log_all(facts)
+        metrics.hear(facts)
+
+    store = Store(config, clock, ids, hub.look_again, tell)
     nodes.register(store.hooks)
     mail.register(store.hooks)
     wakes.register(store.hooks)
     board.register(store.hooks)
+    runs.register(store.hooks)
     run = Runtime(
         config=config,
         store=store,
@@ -75,7 +86,7 @@ def create_app(
         known=Known(store, hub),
         limits=Limits(clock, config.rate_per_s, config.rate_burst),
         strangers=Limits(clock, LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE),
-        metrics=Metrics(),
+        metrics=metrics,
         places=Places(config),
         coming=Coming(config.max_streams_each),
         keeper=Keeper(store, hub),

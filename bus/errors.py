@@ -195,6 +195,56 @@ class TaskClaimedError(BusError):
     title = "Task claimed"
 
 
+class RunIncompleteError(BusError):
+    """A run needs a worker, a task, a label, a time limit and what becomes of its transcript."""
+
+    code = "run_incomplete"
+    title = "Run incomplete"
+
+
+class TakesRunsError(BusError):
+    """A worker takes no messages: dispatch a run to it with `POST /api/runs`."""
+
+    code = "takes_runs"
+    title = "Takes runs"
+
+
+class TakesMessagesError(BusError):
+    """Only a worker takes runs; write to a named agent or a person with `POST /api/send`."""
+
+    code = "takes_messages"
+    title = "Takes messages"
+
+
+class RunTooDeepError(BusError):
+    """A run's run's run: the limit of BUS_MAX_DEPTH is reached."""
+
+    code = "run_too_deep"
+    title = "Run too deep"
+
+
+class TooManyChildrenError(BusError):
+    """So many runs of this parent are open already; each that ends makes room for one."""
+
+    code = "too_many_children"
+    title = "Too many children"
+    retryable = True
+
+
+class RunClaimedError(BusError):
+    """Another instance has claimed this run."""
+
+    code = "run_claimed"
+    title = "Run claimed"
+
+
+class RunOverError(BusError):
+    """The run has ended; nothing more becomes of it."""
+
+    code = "run_over"
+    title = "Run over"
+
+
 class KeyReusedError(BusError):
     """The Idempotency-Key was used for another request in the last 24 hours."""
 

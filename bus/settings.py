@@ -131,6 +131,21 @@ class Settings:
         "after how long a claim of a task that its holder does not refresh can be taken over",
         unit="s",
     )
+    run_lease_s: int = setting(
+        60, "how long a claimed run may stay without a word of its node before it is lost", unit="s"
+    )
+    run_grace_s: int = setting(
+        30,
+        "how much longer than its time limit, or than a cancel, a run may take to say its end",
+        unit="s",
+    )
+    run_unclaimed_s: int = setting(
+        3600, "how long a run may wait for a place and for its node before it is lost", unit="s"
+    )
+    run_longest_s: int = setting(14_400, "the longest time limit of a run", unit="s")
+    run_concurrency: int = setting(4, "runs of one worker at a time; others queue", unit="runs")
+    max_children: int = setting(50, "the most open runs of one parent", unit="runs")
+    max_depth: int = setting(2, "how deep runs may dispatch runs; 1: no run may", unit="levels")
     heartbeat_s: float = setting(15.0, "the pause between comments on a silent stream", unit="s")
     stream_s: int = setting(600, "about how long a stream lives before it says bye", unit="s")
     log_level: str = setting("info", "debug, info, warning or error")

@@ -14,6 +14,8 @@ from bus.clock import SystemClock
 from bus.directory import enrolment, nodes
 from bus.mail import service as mail
 from bus.mail import waking
+from bus.runs import restoring as runs_anew
+from bus.runs import service as runs
 from bus.store import lock, log, restoring
 from bus.store.alone import work_alone
 from bus.wakes import restoring as anew
@@ -35,6 +37,8 @@ class Begun:
     epoch: str
     carried: carrying.Carried | None
     fenced: int
+    given_up: int
+    """Runs that were being worked on."""
     waiting: int
     token: str
 
@@ -77,14 +81,21 @@ def admin_token_of(config: Config) -> str:
 
 def begin_again(tx: Transaction, newer: list[dict[str, Any]] | None, admin: str) -> Begun:
     """Fence the time before and begin a new one; with a new token where there is no good one."""
-    for room in (nodes, mail, wakes):
+    for room in (nodes, mail, wakes, runs):
         room.register(tx.hooks)
     newest, epoch = log.newest(tx.conn), log.begin_epoch(tx)
     carried = None if newer is None else carrying.carry_tokens(tx, newer)
     enrolment.void_codes(tx)
     fenced = anew.start_anew(tx)
+    given_up = runs_anew.start_anew(tx)
     is_lost = not access.is_known(tx.conn, admin) if admin else newer is None
     token = access.replace_admin_token(tx) if is_lost else ""
     return Begun(
-        newest, epoch, carried, fenced, waiting=waking.count_all_open(tx.conn), token=token
+        newest,
+        epoch,
+        carried,
+        fenced,
+        given_up,
+        waiting=waking.count_all_open(tx.conn),
+        token=token,
     )

@@ -32,8 +32,11 @@ def why_unreached(
 ) -> str:
     """Say why mail for an agent waits, as far as it is the agent's or its node's doing."""
     agent = get(conn, participant_id)
-    if agent.kind != "named":
-        return ""
+    return why_away(conn, agent, is_online) if agent.kind == "named" else ""
+
+
+def why_away(conn: sa.Connection, agent: Participant, is_online: Callable[[int], bool]) -> str:
+    """Say why an agent does nothing now; nothing where its node is there."""
     if agent.paused:
         return why_paused(agent)
     node = queries.node(conn, agent.node_id) if agent.node_id is not None else None

@@ -16,7 +16,7 @@ from bus.directory.finding import (
     visible,
 )
 from bus.directory.groups import list_groups, remove_group, set_group
-from bus.directory.reaching import reach, why_paused, why_unreached
+from bus.directory.reaching import reach, why_away, why_paused, why_unreached
 from bus.directory.showing import show
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "set_group",
     "show",
     "visible",
+    "why_away",
     "why_paused",
     "why_unreached",
 ]

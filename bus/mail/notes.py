@@ -67,7 +67,7 @@ def write(tx: Transaction, row: Row, kind: str, body: str, *, wake: bool) -> Non
 def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> None:
     """Deliver what the bus wrote, also into a full inbox; unread it lasts as long as what ended."""
     recipient = directory.get(tx.conn, participant_id)
-    if recipient.removed:
+    if recipient.removed or recipient.kind == "worker":  # which has no inbox that anybody reads
         return
     make_room(tx, participant_id)
     draft = replace(draft, expires_ms=tx.now_ms + tx.config.retention_s * 1000)

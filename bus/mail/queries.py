@@ -22,6 +22,7 @@ FULL = sa.select(
     *[c for c in messages.c if c.name not in {"id", "priority", "expires_ms"}],
     sa.func.coalesce(deliveries.c.until_ms, messages.c.expires_ms).label("expires_ms"),
     sender.c.name.label("from_name"),
+    sender.c.kind.label("from_kind"),
     sender.c.accepts.label("from_accepts"),
     recipient.c.name.label("to_name"),
 ).select_from(

@@ -14,6 +14,7 @@ from bus.errors import (
     UnknownRecipientError,
 )
 from bus.mail import inbox_queries, queries
+from bus.mail.rules import refuse_worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,8 +99,10 @@ def find_recipients(
 
 
 def check_recipient(request: Request, recipient: Participant, draft: Draft) -> None:
-    """Refuse a type that the recipient does not take, and a full inbox."""
+    """Refuse what a worker is only answered, a type that is not taken, and a full inbox."""
     takes, tx = recipient.accepts, request.tx
+    if recipient.kind == "worker" and not is_answer(tx, draft, recipient):
+        raise refuse_worker(recipient.name)
     if takes is not None and draft.type not in takes and not is_answer(tx, draft, recipient):
         raise TypeNotTakenError(
             f"{recipient.name} does not take {draft.type}; it takes {', '.join(takes)}"

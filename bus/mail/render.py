@@ -53,6 +53,11 @@ def one_line(text: str) -> str:
     return " ".join(harmless(text).split())[:MAX_REASON]
 
 
+def takes_answer(row: Any) -> bool:
+    """Say whether somebody would read an answer: not the bus, and no worker whose run is over."""
+    return row.sender_id is not None and (row.from_kind != "worker" or bool(row.reply_expected))
+
+
 def curl(reader: Reader, path: str, *options: str) -> str:
     """Write a command that keeps the token out of the command line."""
     return " ".join(["curl -sS -H", f"@{reader.header_path}", *options, f"'{reader.url}{path}'"])
@@ -64,8 +69,7 @@ def commands(item: Item, reader: Reader) -> dict[str, str]:
     handle = f"""-H Content-Type:application/json -d '{{"handle":"{item.handle}"}}'"""
     reply = curl(reader, f"/api/messages/{item.handle}/reply?ack=1", "--data-binary", "@-")
     return {
-        # The bus itself takes no answer.
-        **({"reply": reply} if item.row.sender_id is not None else {}),
+        **({"reply": reply} if takes_answer(item.row) else {}),
         "ack": curl(reader, "/api/ack", handle),
         "extend": curl(reader, "/api/extend", handle),
     }
@@ -96,7 +100,7 @@ def to_json(item: Item, reader: Reader) -> dict[str, Any]:
         "in_reply_to": row.in_reply_to,
         "reply_expected": bool(row.reply_expected),
         "replied": row.replied_ms is not None,
-        **({"reply": address} if row.sender_id is not None else {}),
+        **({"reply": address} if takes_answer(row) else {}),
         "commands": commands(item, reader),
     }
 
@@ -140,7 +144,7 @@ def item_text(item: Item, reader: Reader, mark: str) -> str:
         harmless(item.body),
         f"<<<{mark} end>>>{cut}",
     ]
-    if row.sender_id is not None:
+    if takes_answer(row):
         lines.append(f"answer and ack: echo 'YOUR ANSWER' | {does['reply']}")
     lines.append(f"ack only: {does['ack']}")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from bus.clock import from_text
 from bus.errors import (
     BodyTooLargeError,
     InvalidRequestError,
+    TakesRunsError,
     TooManyRecipientsError,
     UnknownHandleError,
     WaitingRefusedError,
@@ -153,6 +154,15 @@ def read_handle(text: str) -> Handle:
             f"{text[:60]!r} is not a handle; a handle is an item's id, a dot and a number"
         )
     return Handle(found[1], int(found[2]), text)
+
+
+def refuse_worker(name: str) -> TakesRunsError:
+    """Say what would have been right instead of a message to a worker."""
+    run = {"worker": name, "task": "...", "label": "LABEL", "size": "M", "cleanup": "keep"}
+    return TakesRunsError(
+        f"{name} is a worker and takes runs, not messages: POST /api/runs {json.dumps(run)}; "
+        "its result comes as a message that wakes you"
+    )
 
 
 def first_of_life(now_ms: int) -> int:

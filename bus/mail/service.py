@@ -10,7 +10,8 @@ from bus.mail.cancelling import cancel
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
 from bus.mail.redriving import Which, list_dead, redrive, redrive_all
-from bus.mail.render import Reader
+from bus.mail.render import Reader, harmless, one_line
+from bus.mail.resulting import Place, find_place, keep_answer, send_result
 from bus.mail.sending import Key, hash_request, replay, send
 from bus.mail.settling import ack, extend, release, reply
 from bus.mail.threads import release_thread
@@ -27,21 +28,26 @@ __all__ = [
     "Ask",
     "Key",
     "Page",
+    "Place",
     "Which",
     "ack",
     "cancel",
     "count_readable",
     "do_due",
     "extend",
+    "find_place",
     "first_due",
+    "harmless",
     "hash_request",
     "headers",
     "hint",
     "history",
     "is_for",
     "is_readable",
+    "keep_answer",
     "keep_key",
     "list_dead",
+    "one_line",
     "prune",
     "read_inbox",
     "reader_of",
@@ -54,6 +60,7 @@ __all__ = [
     "reply",
     "sees_thread",
     "send",
+    "send_result",
     "tell",
     "trace",
 ]

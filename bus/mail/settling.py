@@ -12,7 +12,7 @@ from bus.errors import EndedError, FencedError, NoReplyAddressError, UnknownHand
 from bus.mail import queries
 from bus.mail.moves import end, move, requeue
 from bus.mail.recipients import Request, check_room
-from bus.mail.rules import read_handle
+from bus.mail.rules import read_handle, refuse_worker
 from bus.mail.threads import Context, find_context, hold_of
 from bus.mail.writing import deliver, write_message
 
@@ -177,6 +177,8 @@ def send_reply(tx: Transaction, principal: Principal, row: Row, draft: Draft) ->
     if not can_reach(tx, principal, row.sender_id):
         raise NoReplyAddressError(f"{row.from_name} can no longer be reached; ack is enough")
     sender = directory.get(tx.conn, row.sender_id)
+    if sender.kind == "worker" and not row.reply_expected:
+        raise refuse_worker(sender.name)  # its run is over: nobody would read it
     if row.replied_ms is not None:
         # The first answer to what it sent always has room; any further one is mail like any.
         check_room(tx, sender)

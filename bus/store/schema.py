@@ -370,3 +370,93 @@ task_history = table(
     sa.ForeignKeyConstraint(["by_id"], ["participants.id"]),
 )
 sa.Index("ix_task_history_task", task_history.c.task_id, task_history.c.id)
+runs = table(
+    "runs",
+    serial("place"),
+    text("id"),
+    text("group_id", null=True),
+    number("parent_id"),
+    number("worker_id"),
+    number("node_id", null=True),
+    number("depth"),
+    text("thread"),
+    number("hops"),
+    text("path"),
+    text("label"),
+    number("limit_s"),
+    text("cleanup"),
+    text("output"),
+    text("model", default=""),
+    text("verify", default=""),
+    text("task_id", null=True),
+    text("notify"),
+    text("state"),
+    text("reason", default=""),
+    number("waits", default=0),
+    number("claim", default=0),
+    text("instance", default=""),
+    text("turn_id", default=""),
+    text("session_key", default=""),
+    number("created_ms"),
+    number("offered_ms", null=True),
+    number("claimed_ms", null=True),
+    number("lease_until_ms", null=True),
+    number("deadline_ms", null=True),
+    number("cancel_ms", null=True),
+    number("cancel_by", null=True),
+    number("ended_ms", null=True),
+    number("due_ms", null=True),
+    text("result", default="{}"),
+    number("tokens_in", null=True),
+    number("tokens_out", null=True),
+    number("cost_microusd", null=True),
+    text("message_id", null=True),
+    sa.ForeignKeyConstraint(["parent_id"], ["participants.id"]),
+    sa.ForeignKeyConstraint(["worker_id"], ["participants.id"]),
+    serial_key=True,
+)
+sa.Index("uq_runs_id", runs.c.id, unique=True)
+sa.Index("ix_runs_parent", runs.c.parent_id, runs.c.place)
+sa.Index("ix_runs_worker", runs.c.worker_id, runs.c.place)
+for name, columns, which in (
+    ("ix_runs_children", [runs.c.parent_id, runs.c.place], "ended_ms IS NULL"),
+    ("ix_runs_waiting", [runs.c.worker_id, runs.c.place], "waits = 1"),
+    ("ix_runs_output", [runs.c.worker_id, runs.c.output], "ended_ms IS NULL"),
+    ("ix_runs_taken", [runs.c.worker_id, runs.c.place], "waits = 0 AND ended_ms IS NULL"),
+):
+    some = sa.text(which)
+    sa.Index(name, *columns, sqlite_where=some, postgresql_where=some)
+index_known("ix_runs_group", runs.c.group_id)
+index_known("ix_runs_due", runs.c.due_ms)
+index_known("ix_runs_ended", runs.c.ended_ms)
+
+run_texts = table(
+    "run_texts",
+    sa.Column("place", sa.Integer, sa.ForeignKey("runs.place"), primary_key=True),
+    text("task"),
+    text("output", default=""),
+    text("verify_output", default=""),
+)
+"""The long texts of a run, apart: a row is written anew with all it has at each heartbeat."""
+
+run_ladder = table(
+    "run_ladder",
+    serial(),
+    number("place"),
+    number("at_ms"),
+    text("state"),
+    text("reason", default=""),
+    number("claim", default=0),
+    sa.ForeignKeyConstraint(["place"], ["runs.place"]),
+)
+sa.Index("ix_run_ladder_place", run_ladder.c.place, run_ladder.c.id)
+
+run_groups = table(
+    "run_groups",
+    key("id"),
+    number("parent_id"),
+    text("report"),
+    number("open"),
+    number("reported_ms", null=True),
+    sa.ForeignKeyConstraint(["parent_id"], ["participants.id"]),
+)

@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from bus.runs import service as runs
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bus.store.transaction import Fact
     from bus.web.runtime import Runtime
+
+
+def count_open_runs(run: Runtime) -> int:
+    """Count the runs that have not ended."""
+    with run.store.read() as conn:
+        return sum(runs.count_open(conn).values())
+
 
 GAUGES: tuple[tuple[str, str, Callable[[Runtime], float]], ...] = (
     ("wakebus_streams", "Open streams and waiting reads", lambda run: run.places.taken),
@@ -31,6 +41,7 @@ GAUGES: tuple[tuple[str, str, Callable[[Runtime], float]], ...] = (
         "Rows that the keeper could not process and tries again",
         lambda run: len(run.keeper.aside),
     ),
+    ("wakebus_runs_open", "Runs that have not ended", count_open_runs),
 )
 """Each with its help, and where it is read at the time of asking."""
 
@@ -47,6 +58,9 @@ class Metrics:
             ["call", "status"],
             registry=self._registry,
         )
+        self._ended = Counter(
+            "wakebus_runs_ended", "Runs that ended, by state", ["state"], registry=self._registry
+        )
         self._gauges = [Gauge(name, text, registry=self._registry) for name, text, _ in GAUGES]
 
     def count(self, call: str, status: int) -> None:
@@ -55,6 +69,12 @@ class Metrics:
         if known is None:
             known = self._by_answer[call, status] = self._requests.labels(call, status)
         known.inc()
+
+    def hear(self, facts: Sequence[Fact]) -> None:
+        """Count what the log is told and somebody may want to watch."""
+        for action, known in facts:
+            if action == "run_ended":
+                self._ended.labels(known["state"]).inc()
 
     def render(self, run: Runtime) -> bytes:
         """Give the page as text."""

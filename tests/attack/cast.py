@@ -1,6 +1,6 @@
 """The cast on a real bus: two compartments, each with agents, a node and a person, and outsiders.
 
-`ann` is whom it is about, with her peers `ben` and `dan` and the worker `wim` on or off node
+`ann` is whom it is about, with her peers `ben` and `dan` and the workers `wim` and `wes` on node
 `here`; `cat`, node `there` and `otto` are in another compartment, `sue` in none.
 """
 
@@ -26,7 +26,8 @@ class OpenBus(Bus):
     @property
     def environment(self) -> dict[str, str]:
         limits = {"BUS_RATE_PER_S": "100000", "BUS_RATE_BURST": "100000"}
-        limits |= {"BUS_GUARD_BURST": "100000"}
+        limits |= {"BUS_GUARD_BURST": "100000", "BUS_RUN_CONCURRENCY": "100000"}
+        limits |= {"BUS_MAX_CHILDREN": "100000", "BUS_MAX_DEPTH": "100000"}
         more = {"BUS_SHARED_SECRET": SECRET, "BUS_HEARTBEAT_S": str(HEARTBEAT_S)}
         return super().environment | limits | more
 
@@ -43,7 +44,8 @@ class World:
             self.admin("POST", "/api/nodes", {"name": node})
             for agent in agents:
                 self.add({"name": agent, "compartments": where, "node": node})
-        self.add({"name": "wim", "kind": "worker", "compartments": WORK})
+        for worker in ("wim", "wes"):
+            self.add({"name": worker, "kind": "worker", "compartments": WORK, "node": "here"})
         self.add({"name": "pia", "kind": "person", "compartments": WORK})
         self.add({"name": "otto", "kind": "person", "compartments": APART})
         self.add({"name": "sue"})
@@ -75,6 +77,8 @@ class World:
         return self.bus.call(self.tokens[who], method, path, body, **headers)
 
     def send(self, who: str, to: str, body: Any = "hello", **more: Any) -> str:
+        if to == "wim":  # a worker is only answered
+            more |= {"in_reply_to": self.send("wim", who, "may I ask?")}
         status, answer = self.call(who, "POST", "/api/send", {"to": to, "body": body, **more})
         assert status == 202, answer
         return answer["id"]
@@ -108,6 +112,13 @@ class World:
             said = answer.read().decode()
             is_json = "json" in answer.headers["Content-Type"]
             return answer.status, json.loads(said) if is_json else {}, said
+
+    def dispatch(self, who: str, worker: str = "wes") -> str:
+        """Dispatch a run; gives its id."""
+        order = {"worker": worker, "task": "look", "label": self.fresh("run"), "size": "S"}
+        status, answer = self.call(who, "POST", "/api/runs", order | {"cleanup": "keep"})
+        assert status == 202, answer
+        return answer["run_id"]
 
     def fresh(self, kind: str) -> str:
         """Give a name that nobody has."""

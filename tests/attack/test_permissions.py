@@ -49,6 +49,17 @@ def open_wake(world: World) -> str:
     return world.admin("GET", "/api/wakes?agent=ann")["wakes"][0]["wake_id"]
 
 
+def run_of(world: World, owner: str, case: str) -> str:
+    return world.dispatch("dan", "wim") if case == "for the worker" else world.dispatch(owner)
+
+
+def claimed_run(world: World, action: str, **more: Any) -> Asked:
+    run = world.dispatch("dan", "wim")
+    status, claim = world.call("wim", "POST", f"/api/runs/{run}/claim", {"instance": "one"})
+    assert status == 200, claim
+    return f"/api/runs/{run}/{action}", {"claim": claim["claim"], **more}, "state"
+
+
 def new_agent(world: World) -> str:
     name = world.fresh("agent")
     world.add({"name": name})
@@ -195,6 +206,19 @@ ASKS = {
     "PATCH /api/tasks/<task_id>": task,
     "POST /api/tasks/<task_id>/notes": lambda world, owner, case: (
         f"{task(world, owner, case)[0]}/notes", {"text": "half of it"}, "half of it"),
+    "POST /api/runs": lambda world, *_: (
+        "/api/runs", {"worker": "wes", "task": "look", "label": world.fresh("run"), "size": "S",
+                      "cleanup": "keep"}, "accepted"),
+    "GET /api/runs": lambda world, owner, _: (
+        "/api/runs?limit=500", None, world.dispatch(owner)),
+    "GET /api/runs/<run_id>": lambda world, owner, _: (
+        f"/api/runs/{world.dispatch(owner)}", None, "ladder"),
+    "POST /api/runs/<run_id>/cancel": lambda world, owner, case: (
+        f"/api/runs/{run_of(world, owner, case)}/cancel", {}, "cancelled"),
+    "POST /api/runs/<run_id>/claim": lambda world, owner, case: (
+        f"/api/runs/{run_of(world, owner, case)}/claim", {"instance": "one"}, "limit_s"),
+    "POST /api/runs/<run_id>/alive": lambda world, *_: claimed_run(world, "alive"),
+    "POST /api/runs/<run_id>/end": lambda world, *_: claimed_run(world, "end", status="completed"),
     "GET /api/whoami": lambda *_: ("/api/whoami", None, "kind"),
     "GET /api/agents": lambda _world, owner, _: ("/api/agents", None, f'"{owner}"'),
     "GET /api/agents/<name>": lambda _world, owner, _: (f"/api/agents/{owner}", None, owner),

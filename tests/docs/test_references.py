@@ -15,6 +15,8 @@ from bus.board.rules import MOVES
 from bus.cli import cli as bus_command
 from bus.cli.failing import EXIT_CODES
 from bus.mail.model import ENDS, WAITING
+from bus.runs.api import DispatchBody
+from bus.runs.model import STATES
 from bus.settings import SETTINGS
 from bus.web.problems import STATUS, all_errors
 from watcher import settingscheck
@@ -170,6 +172,14 @@ def test_each_move_of_a_task_is_a_row_and_no_other_is():
          "needed" if move.needs_note else "-", move.only or "-"]
         for move in MOVES
     ]  # fmt: skip
+
+
+def test_each_state_of_a_run_is_a_word_and_each_field_is_written():
+    for state in STATES:
+        assert f"| `{state}` |" in read("glossary.md")
+    said = section(read("api.md"), "POST /api/runs")
+    for field in msgspec.structs.fields(DispatchBody):
+        assert f"`{field.encode_name}`" in said or f'"{field.encode_name}"' in said, field
 
 
 DOCUMENTS = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")]

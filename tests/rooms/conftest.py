@@ -18,6 +18,7 @@ from bus.directory import service as directory
 from bus.ids import CountingIds
 from bus.mail import service as mail
 from bus.mail.model import Draft
+from bus.runs import service as runs
 from bus.store.log import read_between
 from bus.store.migrate import migrate
 from bus.store.setaside import SetAside
@@ -97,6 +98,7 @@ def house(tmp_path):
     mail.register(store.hooks)
     wakes.register(store.hooks)
     board.register(store.hooks)
+    runs.register(store.hooks)
     store.write(lambda tx: nodes.add_node(tx, "one", ["alice", "bob"], ""))
     store.write(lambda tx: directory.add(tx, {"name": "charlie", "compartments": ["apart"]}))
     store.write(lambda tx: access.create_token(tx, "admin"))

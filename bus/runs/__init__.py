@@ -1,0 +1,3 @@
+"""Background runs: work that outlives the turn of whoever dispatched it."""
+
+from __future__ import annotations

@@ -1,0 +1,61 @@
+"""Taking a run back: at once where nobody works on it, else by asking its node to stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bus.errors import ForbiddenError, NotFoundError, RunOverError
+from bus.runs import queries
+from bus.runs.ending import end
+from bus.runs.moves import add_rung, tell_node, tell_parent
+from bus.runs.showing import sees
+
+if TYPE_CHECKING:
+    from bus.access.model import Principal
+    from bus.store.statement import Row
+    from bus.store.transaction import Transaction
+
+
+def cancel(tx: Transaction, principal: Principal, run_id: str, reason: str) -> dict[str, Any]:
+    """Take a run back; the answer says whether it has stopped, or is being stopped."""
+    run = queries.find(tx.conn, run_id)
+    if run is None or not sees(tx.conn, principal, run):
+        raise NotFoundError(f"no run {run_id[:40]!r} of yours")
+    if principal.kind == "agent" and principal.participant_id != run.parent_id:
+        raise ForbiddenError(
+            f"{run_id} is its parent's to cancel, a person's or the administration's"
+        )
+    if run.state == "cancelled":
+        return {"run_id": run.id, "state": run.state, "result": "already"}
+    if run.ended_ms is not None:
+        raise RunOverError(f"{run_id} is {run.state} already: bus run show {run_id}")
+    words = f"cancelled by {principal.name}{f': {reason}' if reason else ''}"
+    now = take_back(tx, run, words, principal.participant_id)
+    result = "cancelled" if now.ended_ms is not None else "stopping"
+    return {"run_id": run.id, "state": now.state, "result": result}
+
+
+def take_back(tx: Transaction, run: Row, reason: str, by: int | None) -> Row:
+    """End a run that nobody works on; have the node of a claimed one stop it, and say so."""
+    if run.claimed_ms is None:
+        ended = end(tx, run._replace(cancel_by=by, cancel_ms=tx.now_ms), "cancelled", reason)
+        queries.update(tx.conn, run.place, {"cancel_by": by, "cancel_ms": tx.now_ms})
+        tell_node(tx, ended)
+        return ended
+    if run.cancel_ms is not None:
+        return run
+    deadline = min(run.deadline_ms, tx.now_ms + tx.config.run_grace_s * 1000)
+    changes = {
+        "cancel_ms": tx.now_ms,
+        "cancel_by": by,
+        "reason": reason,
+        "deadline_ms": deadline,
+        "due_ms": min(deadline, run.lease_until_ms),
+    }
+    queries.update(tx.conn, run.place, changes)
+    now = run._replace(**changes)
+    add_rung(tx, now)
+    tell_parent(tx, now)
+    tell_node(tx, now)
+    tx.remind(now.due_ms)
+    return now

@@ -1,0 +1,302 @@
+"""Every statement of runs, one named function each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from bus.store.schema import nodes, participants, run_groups, run_ladder, run_texts, runs
+from bus.store.statement import Statement, Update, bind, insert
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from bus.store.statement import Row
+
+parent = participants.alias("parent")
+worker = participants.alias("worker")
+FULL = sa.select(
+    runs,
+    parent.c.name.label("parent"),
+    parent.c.kind.label("parent_kind"),
+    worker.c.name.label("worker"),
+    worker.c.local_agent,
+    nodes.c.name.label("node"),
+).select_from(
+    runs.join(parent, parent.c.id == runs.c.parent_id)
+    .join(worker, worker.c.id == runs.c.worker_id)
+    .outerjoin(nodes, nodes.c.id == worker.c.node_id)
+)
+"""A run with the names that it has now: the row that the whole room works on."""
+ANY_PLACE = 2**62
+"""Behind every run's place."""
+
+INSERT = insert(
+    runs,
+    *("id", "group_id", "parent_id", "worker_id", "depth", "thread", "hops", "path", "label"),
+    *("limit_s", "cleanup", "output", "model", "verify", "task_id", "notify", "state", "waits"),
+    *("created_ms", "deadline_ms", "due_ms"),
+    returning="place",
+)
+INSERT_TEXTS = insert(run_texts, "place", "task")
+INSERT_RUNG = insert(run_ladder)
+INSERT_GROUP = insert(run_groups, "id", "parent_id", "report", "open")
+UPDATE, UPDATE_TEXTS = Update(runs, "place"), Update(run_texts, "place")
+UPDATE_GROUP = Update(run_groups, "id")
+
+
+def insert_run(conn: sa.Connection, values: Mapping[str, Any], task: str) -> int:
+    place = int(INSERT.scalar(conn, **values))
+    INSERT_TEXTS.run(conn, {"place": place, "task": task})
+    return place
+
+
+def insert_rung(conn: sa.Connection, rung: Mapping[str, Any]) -> None:
+    INSERT_RUNG.run(conn, rung)
+
+
+def update(conn: sa.Connection, place: int, values: Mapping[str, Any]) -> None:
+    UPDATE.run(conn, place, values)
+
+
+def update_texts(conn: sa.Connection, place: int, values: Mapping[str, Any]) -> None:
+    UPDATE_TEXTS.run(conn, place, values)
+
+
+def insert_group(conn: sa.Connection, values: Mapping[str, Any]) -> None:
+    INSERT_GROUP.run(conn, values)
+
+
+def update_group(conn: sa.Connection, group_id: str, values: Mapping[str, Any]) -> None:
+    UPDATE_GROUP.run(conn, group_id, values)
+
+
+FIND = Statement(FULL.where(runs.c.id == bind("run_id")))
+AT = Statement(FULL.where(runs.c.place == bind("at")))
+TEXTS = Statement(sa.select(run_texts).where(run_texts.c.place == bind("at")))
+GROUP = Statement(sa.select(run_groups).where(run_groups.c.id == bind("group_id")))
+OF_GROUP = Statement(FULL.where(runs.c.group_id == bind("group_id")).order_by(runs.c.place))
+RUNGS = Statement(
+    sa.select(run_ladder).where(run_ladder.c.place == bind("at")).order_by(run_ladder.c.id)
+)
+
+
+def find(conn: sa.Connection, run_id: str) -> Row | None:
+    return FIND.first(conn, run_id=run_id)
+
+
+def at(conn: sa.Connection, place: int) -> Row:
+    return AT.rows(conn, at=place)[0]
+
+
+def texts(conn: sa.Connection, place: int) -> Row:
+    return TEXTS.rows(conn, at=place)[0]
+
+
+def group(conn: sa.Connection, group_id: str) -> Row | None:
+    return GROUP.first(conn, group_id=group_id)
+
+
+def of_group(conn: sa.Connection, group_id: str) -> Sequence[Row]:
+    return OF_GROUP.rows(conn, group_id=group_id)
+
+
+def rungs(conn: sa.Connection, place: int) -> Sequence[Row]:
+    return RUNGS.rows(conn, at=place)
+
+
+TAKEN = sa.and_(
+    runs.c.worker_id == bind("whose"),
+    sa.literal_column("waits = 0"),
+    runs.c.ended_ms.is_(None),
+)
+"""What has its place at a worker: on its node's stream, or claimed."""
+TAKEN_OF = Statement(
+    FULL.where(
+        runs.c.worker_id == bind("whose"),
+        sa.literal_column("runs.waits = 0"),
+        runs.c.ended_ms.is_(None),
+    ).order_by(runs.c.place)
+)
+WAITING_OF = Statement(
+    FULL.where(runs.c.worker_id == bind("whose"), sa.literal_column("runs.waits = 1"))
+    .order_by(runs.c.place)
+    .limit(bind("most"))
+)
+CHILDREN = sa.and_(runs.c.parent_id == bind("whose"), runs.c.ended_ms.is_(None))
+COUNT_CHILDREN = Statement(sa.select(sa.func.count()).select_from(runs).where(CHILDREN))
+CHILDREN_OF = Statement(FULL.where(CHILDREN).order_by(runs.c.place))
+DEEPEST = Statement(
+    sa.select(sa.func.max(runs.c.depth)).where(TAKEN, runs.c.claimed_ms.is_not(None))
+)
+WRITES_TO = Statement(
+    sa.select(runs.c.id)
+    .where(
+        runs.c.worker_id == bind("whose"), runs.c.ended_ms.is_(None), runs.c.output == bind("path")
+    )
+    .limit(1)
+)
+
+
+def taken_of(conn: sa.Connection, worker_id: int) -> Sequence[Row]:
+    return TAKEN_OF.rows(conn, whose=worker_id)
+
+
+def waiting_of(conn: sa.Connection, worker_id: int, limit: int) -> Sequence[Row]:
+    """Read the runs that have no place yet, in their order."""
+    return WAITING_OF.rows(conn, whose=worker_id, most=limit)
+
+
+def count_children(conn: sa.Connection, parent_id: int) -> int:
+    return int(COUNT_CHILDREN.scalar(conn, whose=parent_id))
+
+
+def children_of(conn: sa.Connection, parent_id: int) -> Sequence[Row]:
+    """Read the open runs of a parent."""
+    return CHILDREN_OF.rows(conn, whose=parent_id)
+
+
+def deepest(conn: sa.Connection, worker_id: int) -> int:
+    """Give how deep the runs are that a worker is at work on; 0 where there is none."""
+    return int(DEEPEST.scalar(conn, whose=worker_id) or 0)
+
+
+def writes_to(conn: sa.Connection, worker_id: int, path: str) -> str | None:
+    """Name an open run of a worker that writes to a file, if there is one."""
+    run_id: str | None = WRITES_TO.scalar(conn, whose=worker_id, path=path)
+    return run_id
+
+
+OF_WORKER_OPEN = Statement(
+    FULL.where(runs.c.worker_id == bind("whose"), runs.c.ended_ms.is_(None)).order_by(runs.c.place)
+)
+
+
+def open_of_worker(conn: sa.Connection, worker_id: int) -> Sequence[Row]:
+    """Read the open runs of a worker."""
+    return OF_WORKER_OPEN.rows(conn, whose=worker_id)
+
+
+OF_NODE = Statement(
+    FULL.where(
+        worker.c.node_id == bind("node_id"),
+        sa.literal_column("runs.waits = 0"),
+        runs.c.ended_ms.is_(None),
+    ).order_by(runs.c.place)
+)
+
+
+def of_node(conn: sa.Connection, node_id: int) -> Sequence[Row]:
+    """Read the runs of a node's workers that it may claim, or has."""
+    return OF_NODE.rows(conn, node_id=node_id)
+
+
+ALL, OF_PARENT, OF_WORKER = "", "parent_id", "worker_id"
+BEFORE = runs.c.place < bind("before")
+WHICH: dict[str, list[sa.ColumnElement[bool]]] = {
+    "all": [],
+    "open": [runs.c.due_ms.is_not(None), runs.c.ended_ms.is_(None)],
+    "state": [runs.c.state == bind("state")],
+}
+"""Of the two that say open, one fits the index of a parent, the other that of all."""
+
+
+def page_statement(column: str, which: str) -> Statement:
+    """Make the statement of a page: of a parent, of a worker or of all, newest first."""
+    mine = [runs.c[column] == bind("whose")] if column else []
+    # The few that are open are sorted: in the order of all runs one would look through them all.
+    few = column == ALL and which == "open"
+    order = sa.literal_column("+runs.place DESC") if few else runs.c.place.desc()
+    return Statement(FULL.where(*mine, *WHICH[which], BEFORE).order_by(order).limit(bind("most")))
+
+
+PAGES = {
+    (column, which): page_statement(column, which)
+    for column in (ALL, OF_PARENT, OF_WORKER)
+    for which in WHICH
+}
+
+
+def newest(
+    conn: sa.Connection, source: tuple[str, int], before: int, state: str, page: int
+) -> Iterator[Row]:
+    """Read a parent's runs, a worker's or all, newest first, page by page as they are wanted.
+
+    `source` is a column and whose; `state` is `open`, `all` or one state.
+    """
+    column, whose = source
+    statement = PAGES[column, state if state in WHICH else "state"]
+    while True:
+        rows = statement.rows(conn, whose=whose, before=before, state=state, most=page)
+        yield from rows
+        if len(rows) < page:
+            return
+        before = rows[-1].place
+
+
+DUE = Statement(
+    FULL.where(runs.c.due_ms <= bind("now_ms")).order_by(runs.c.due_ms).limit(bind("most"))
+)
+NEXT_DUE = Statement(
+    sa.select(runs.c.id, runs.c.due_ms)
+    .where(runs.c.due_ms.is_not(None))
+    .order_by(runs.c.due_ms)
+    .limit(bind("most"))
+)
+
+
+def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[str] = ()) -> list[Row]:
+    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
+    return [row for row in rows if row.id not in without][:limit]
+
+
+def first_due(conn: sa.Connection, without: Collection[str] = ()) -> int | None:
+    rows = NEXT_DUE.rows(conn, most=1 + len(without))
+    return next((row.due_ms for row in rows if row.id not in without), None)
+
+
+ALL_OPEN = Statement(FULL.where(runs.c.due_ms.is_not(None)).order_by(runs.c.place))
+
+
+def all_open(conn: sa.Connection) -> Sequence[Row]:
+    return ALL_OPEN.rows(conn)
+
+
+def count_open(conn: sa.Connection) -> dict[str, int]:
+    """Count the open runs by state."""
+    query = sa.select(runs.c.state, sa.func.count().label("many")).where(runs.c.due_ms.is_not(None))
+    return {row.state: row.many for row in conn.execute(query.group_by(runs.c.state))}
+
+
+def spare(conn: sa.Connection, until_ms: int) -> None:
+    """Let no open run run out before a time."""
+    is_open = runs.c.due_ms.is_not(None)
+    for column in ("lease_until_ms", "deadline_ms"):
+        early = sa.and_(is_open, runs.c[column] < until_ms)
+        conn.execute(runs.update().where(early).values({column: until_ms}))
+    early = sa.and_(is_open, runs.c.due_ms < until_ms, runs.c.claimed_ms.is_not(None))
+    conn.execute(runs.update().where(early).values(due_ms=until_ms))
+
+
+def hasten(conn: sa.Connection, column: str, by_ms: int) -> None:
+    """Have a time of open runs be no later than another; none of them is set so far off."""
+    far = sa.and_(runs.c.due_ms.is_not(None), runs.c[column] > by_ms)
+    conn.execute(runs.update().where(far).values({column: by_ms}))
+
+
+def prune(conn: sa.Connection, before_ms: int, limit: int) -> int:
+    """Remove runs that ended before a time, and the groups of which none is kept."""
+    query = sa.select(runs.c.place, runs.c.group_id).where(runs.c.ended_ms < before_ms)
+    old = conn.execute(query.order_by(runs.c.ended_ms).limit(limit)).all()
+    places, groups = [row.place for row in old], {row.group_id for row in old} - {None}
+    for table in (run_ladder, run_texts, runs):
+        conn.execute(table.delete().where(table.c.place.in_(places)))
+    kept = sa.select(runs.c.place).where(runs.c.group_id == run_groups.c.id)
+    conn.execute(run_groups.delete().where(run_groups.c.id.in_(groups), ~kept.exists()))
+    return len(old)
+
+
+def renumber_claims(conn: sa.Connection, first: int) -> None:
+    """Have the claims to come be numbered from `first` on."""
+    conn.execute(runs.update().where(runs.c.due_ms.is_not(None)).values(claim=first))

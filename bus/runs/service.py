@@ -1,0 +1,45 @@
+"""The verbs of runs, in one place for its routes and for the rooms below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bus.runs import queries
+from bus.runs.cancelling import cancel
+from bus.runs.claiming import claim, end, keep_alive
+from bus.runs.dispatching import dispatch
+from bus.runs.keeping import do_due, first_due, prune, spare
+from bus.runs.leaving import on_changed, on_removed
+from bus.runs.showing import Asked, list_for_node, list_runs, pending_events, show_one
+
+if TYPE_CHECKING:
+    from bus.store.transaction import Hooks
+
+__all__ = [
+    "Asked",
+    "cancel",
+    "claim",
+    "count_open",
+    "dispatch",
+    "end",
+    "keep_alive",
+    "list_for_node",
+    "list_runs",
+    "register",
+    "show_one",
+]
+count_open = queries.count_open
+
+
+def register(hooks: Hooks) -> None:
+    """Hear who moves and leaves, have the keeper look, tell a node's stream what is pending.
+
+    Who keeps what runs are for hears `run_dispatched` and `run_ended`, each with the run.
+    """
+    hooks.on("participant_changed", on_changed)
+    hooks.on("participant_removed", on_removed)
+    hooks.on("pending_events", pending_events)
+    hooks.on("do_due", do_due)
+    hooks.on("first_due", first_due)
+    hooks.on("prune", prune)
+    hooks.on("spared", spare)

@@ -38,6 +38,7 @@ COMMANDS = {
     "tail": "tail",
     "wakes": "wakes",
     "task": "task",
+    "run": "run",
     "agent": "agent",
     "group": "group",
     "node": "node",

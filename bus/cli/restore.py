@@ -53,6 +53,8 @@ def show(done: Restored, config: Config) -> None:
         say(f"The database before is kept; remove it when all is well: {harmless(done.kept)}")
     say("What was sent since is gone. What was acked since is delivered again (at least once).")
     say(f"Running turns and printed handles are fenced ({begun.fenced} wakes).")
+    if begun.given_up:
+        say(f"Runs that were being worked on: {begun.given_up}; they are lost, their parents told.")
     say("The watchers notice it and go on by themselves.")
     if begun.carried is not None:
         say(

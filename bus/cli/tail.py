@@ -125,6 +125,14 @@ def draw_task(data: Mapping[str, Any]) -> str:
     return f"{harmless(data.get('by'))}  {what}  {status}  {harmless(data.get('id'))}{holder}"
 
 
+def draw_run(data: Mapping[str, Any]) -> str:
+    """Write a run's state as its parent is told it, or what a node is told to do."""
+    worker = f" -> {harmless(data['worker'])}" if data.get("worker") else ""
+    reason = f"  {with_local_times(harmless(data['reason']))}" if data.get("reason") else ""
+    state, name = paint_state(str(data.get("state")), 9), harmless(data.get("run_id"))
+    return f"{harmless(data.get('to_agent'))}{worker}  {state}  {name}{reason}"
+
+
 def draw_other(data: Mapping[str, Any]) -> str:
     return harmless(", ".join(f"{name}={value}" for name, value in data.items()))
 
@@ -139,4 +147,5 @@ LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "state": draw_state,
     "wake": draw_wake,
     "task": draw_task,
+    "run": draw_run,
 }

@@ -12,6 +12,7 @@ from bus.client.boardcalls import BoardCalls
 from bus.client.events import EventParser, Follower
 from bus.client.failures import json_object
 from bus.client.mailcalls import MailCalls
+from bus.client.runcalls import RunCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ SILENCE_S = 45.0
 """Three heartbeats: after so long without a byte a stream is taken for dead."""
 
 
-class BusClient(MailCalls, BoardCalls, AdministrationCalls):
+class BusClient(MailCalls, BoardCalls, RunCalls, AdministrationCalls):
     """A client of one bus with one token; every method raises `ClientError` when refused.
 
     Good for one thread. Use it as a context manager, or close it.

@@ -38,8 +38,9 @@ def cancel(tx: Transaction, principal: Principal, run_id: str, reason: str) -> d
 def take_back(tx: Transaction, run: Row, reason: str, by: int | None) -> Row:
     """End a run that nobody works on; have the node of a claimed one stop it, and say so."""
     if run.claimed_ms is None:
-        ended = end(tx, run._replace(cancel_by=by, cancel_ms=tx.now_ms), "cancelled", reason)
-        queries.update(tx.conn, run.place, {"cancel_by": by, "cancel_ms": tx.now_ms})
+        asked = {"cancel_by": by, "cancel_ms": tx.now_ms}
+        queries.update(tx.conn, run.place, asked)
+        ended = end(tx, run._replace(**asked), "cancelled", reason)
         tell_node(tx, ended)
         return ended
     if run.cancel_ms is not None:

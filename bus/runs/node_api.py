@@ -73,7 +73,12 @@ class EndBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @calls.add(
-    "POST", "/api/runs/<run_id>/claim", who=NODES, summary="Claim a run to do it", body=ClaimBody
+    "POST",
+    "/api/runs/<run_id>/claim",
+    who=NODES,
+    summary="Claim a run to do it",
+    body=ClaimBody,
+    is_told=True,
 )
 def claim(principal: Principal, run_id: str) -> dict[str, Any]:
     body = read_json(ClaimBody)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bus.errors import (
     BatchTooLargeError,
     BodyTooLargeError,
+    BusError,
     InvalidRequestError,
     RunIncompleteError,
     WaitingRefusedError,
@@ -53,7 +54,16 @@ def read_batch(given: Sequence[Mapping[str, Any]], report: str, limits: Limits) 
         raise BatchTooLargeError(f"the list has {len(given)} runs; at most {limits.max_batch}")
     if report not in REPORTS:
         raise InvalidRequestError(f"'report' is one of {', '.join(REPORTS)}, not {report[:40]!r}")
-    return Batch(tuple(read_order(one, limits) for one in given), report)
+    orders = [read_one_of(at, one, limits) for at, one in enumerate(given)]
+    return Batch(tuple(orders), report)
+
+
+def read_one_of(at: int, fields: Mapping[str, Any], limits: Limits) -> Order:
+    """Read one run of a list; what is wrong says with which of them."""
+    try:
+        return read_order(fields, limits)
+    except BusError as error:
+        raise type(error)(f"runs[{at}]: {error.detail}", **error.more) from error
 
 
 def read_order(fields: Mapping[str, Any], limits: Limits) -> Order:

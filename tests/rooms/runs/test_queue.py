@@ -10,6 +10,7 @@ from bus.errors import (
     ConflictError,
     KeyReusedError,
     NotFoundError,
+    RunIncompleteError,
     RunTooDeepError,
     TakesMessagesError,
     TakesRunsError,
@@ -253,6 +254,18 @@ def test_a_parent_that_takes_its_run_back_is_told_and_not_woken(works):
     assert works.cancel(run_id)["result"] == "already"
     assert works.house.open_wakes() == []
     assert len(works.results()) == 1
+
+
+def test_a_parent_that_takes_a_whole_group_back_is_not_woken_for_it(works):
+    for run in works.start_group({}, {})["runs"]:
+        works.cancel(run["run_id"])
+    assert works.house.open_wakes() == []
+    assert works.results()[0].row.subject == "0 of 2 runs completed"
+
+
+def test_what_is_wrong_with_one_of_several_says_with_which(works):
+    with pytest.raises(RunIncompleteError, match=r"runs\[1\]: the run lacks 'cleanup'"):
+        works.start_group({}, {"cleanup": None})
 
 
 def test_a_run_that_completes_before_it_is_stopped_is_completed(works):

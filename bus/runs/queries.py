@@ -193,7 +193,6 @@ def of_node(conn: sa.Connection, node_id: int) -> Sequence[Row]:
 
 
 ALL, OF_PARENT, OF_WORKER = "", "parent_id", "worker_id"
-BEFORE = runs.c.place < bind("before")
 WHICH: dict[str, list[sa.ColumnElement[bool]]] = {
     "all": [],
     "open": [runs.c.due_ms.is_not(None), runs.c.ended_ms.is_(None)],
@@ -207,8 +206,9 @@ def page_statement(column: str, which: str) -> Statement:
     mine = [runs.c[column] == bind("whose")] if column else []
     # The few that are open are sorted: in the order of all runs one would look through them all.
     few = column == ALL and which == "open"
-    order = sa.literal_column("+runs.place DESC") if few else runs.c.place.desc()
-    return Statement(FULL.where(*mine, *WHICH[which], BEFORE).order_by(order).limit(bind("most")))
+    place: sa.ColumnElement[int] = sa.literal_column("+runs.place") if few else runs.c.place
+    found = FULL.where(*mine, *WHICH[which], place < bind("before"))
+    return Statement(found.order_by(place.desc()).limit(bind("most")))
 
 
 PAGES = {

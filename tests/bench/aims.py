@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import board
 from accept import ALONE, BATCHES, EMPTY, RATE
 from arrive import WHAT as ARRIVE
+from dispatch import ALONE as DISPATCH
+from dispatch import LISTED, OLD, SHOWN, TOGETHER
 from measure import OURS, show
 from openclawturn import CALL
 from openclawturn import WHAT as TURN
@@ -57,6 +59,15 @@ AIMS = (
     *(
         Aim(f"a full board: {what}", median(what, board.FULL), 1.2, by=median(what))
         for what in (board.ADD, board.CLAIM, board.LIST, board.MINE, board.ONE)
+    ),
+    *(
+        Aim(f"after 100,000 runs: {words}", median(what, OLD), 1.2, by=median(what))
+        for words, what in (
+            ("dispatch p50", DISPATCH),
+            ("32 parents", TOGETHER.format(32)),
+            ("listing", re.escape(LISTED)),
+            ("one run", SHOWN),
+        )
     ),
     *(
         Aim(

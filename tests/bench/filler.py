@@ -52,14 +52,16 @@ def insert(
     connection.executemany(words, rows)
 
 
-def add_agents(database: Path, names: list[str], node: str = "") -> dict[str, str]:
+def add_agents(
+    database: Path, names: list[str], node: str = "", kind: str = "named"
+) -> dict[str, str]:
     """Make agents with a token each, on no node or on one; gives the tokens."""
     now_ms, ids = int(time.time() * 1000), RandomIds()
     tokens = {name: f"wb_agent_{ids.secret(32)}" for name in names}
     with opened(database) as connection:
         found = connection.execute("SELECT id FROM nodes WHERE name = ?", (node,)).fetchone()
         node_id = found[0] if found else None
-        rows = [(name, "named", node_id, name, f"agent:{name}:main", now_ms) for name in names]
+        rows = [(name, kind, node_id, name, f"agent:{name}:main", now_ms) for name in names]
         columns = "name kind node_id local_agent session_key created_ms"
         insert(connection, schema.participants, columns, rows)
         numbers = {name: find(connection, name) for name in names}
@@ -86,6 +88,31 @@ def add_node(database: Path, name: str) -> str:
 def find(connection: sqlite3.Connection, name: str) -> int:
     query = "SELECT id FROM participants WHERE name = ? AND removed_ms IS NULL"
     return int(connection.execute(query, (name,)).fetchone()[0])
+
+
+def add_runs(database: Path, parents: list[str], workers: list[str], count: int) -> None:
+    """Add runs of the last days that have ended, each with its texts and its ladder."""
+    now_ms, salt = int(time.time() * 1000), RandomIds().secret(6)
+    states = ("submitted", "queued", "working", "completed")
+    with opened(database) as connection:
+        of = [find(connection, name) for name in parents]
+        by = [find(connection, name) for name in workers]
+        times = [int(now_ms - 5 * DAY_MS + at * 4 * DAY_MS / count) for at in range(count)]
+        columns = (
+            "place id parent_id worker_id depth thread hops path label limit_s cleanup output"
+            " notify state claim created_ms claimed_ms deadline_ms ended_ms"
+        )
+        rows = (
+            (at + 1, f"r_{at:020d}{salt}", of[at % len(of)], by[at % len(by)], 1, f"t_{at:026d}", 0,
+             "[]", "old", 300, "keep", "checkpoints/old.md", "done_only", "completed", 1, at_ms,
+             at_ms, at_ms, at_ms)
+            for at, at_ms in enumerate(times)
+        )  # fmt: skip
+        insert(connection, schema.runs, columns, rows)
+        texts = ((at + 1, BODY, BODY) for at in range(count))
+        insert(connection, schema.run_texts, "place task output", texts)
+        rungs = ((at + 1, times[at], state) for at in range(count) for state in states)
+        insert(connection, schema.run_ladder, "place at_ms state", rungs)
 
 
 def add_missed(database: Path, sender: str, reader: str, count: int) -> None:

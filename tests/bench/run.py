@@ -26,6 +26,7 @@ import aims
 import arrive
 import board
 import catchup
+import dispatch
 import fanout
 import filler
 import idle
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 MEASUREMENTS = {
     "accept": accept.run,
+    "dispatch": dispatch.run,
     "arrive": arrive.run,
     "waking": waking.run,
     "catchup": catchup.run,

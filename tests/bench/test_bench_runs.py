@@ -39,6 +39,10 @@ BOTH = [
     "a watcher: processor while idle",
 ]
 ALONE = {
+    "dispatch: one parent": "wakebus",
+    "dispatch: 32 parents": "wakebus, a send",
+    "GET /api/runs?parent=me, 50 of all": "wakebus, after 100,000 runs",
+    "GET /api/runs/RUN_ID": "wakebus, after 100,000 runs",
     "disk: append 4 KiB and fdatasync": "this machine",
     "(of which: that program's own start)": "this machine",
     "durable sends in lists of 100": "wakebus",

@@ -51,7 +51,7 @@ class World:
         self.add({"name": "sue"})
         self.admin("POST", "/api/groups", {"name": "team", "members": ["ann", "ben", "wim"]})
         self.tokens = {
-            name: self.token("agent", name) for name in ("ann", "ben", "dan", "wim", "cat")
+            name: self.token("agent", name) for name in ("ann", "ben", "dan", "wim", "wes", "cat")
         }
         self.tokens |= {name: self.token("person", name) for name in ("pia", "otto")}
         self.tokens |= {name: self.token("node", name) for name in ("here", "there")}

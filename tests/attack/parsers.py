@@ -204,7 +204,7 @@ def fence(data: bytes) -> None:
 def item_of(body: str, subject: str) -> Item:
     row = SimpleNamespace(
         priority=2, subject=subject, reply_expected=1, from_name="ben", trust="peer",
-        created_ms=NOW_MS, from_accepts=None, type="TASK", sender_id=7,
+        created_ms=NOW_MS, from_accepts=None, from_kind="named", type="TASK", sender_id=7,
         message_id="m_" + "0" * 26,
     )  # fmt: skip
     return Item(row, 1, NOW_MS, body, truncated=False)

@@ -50,6 +50,14 @@ SHOWN = {
     "bus task move": ("ann", ["CARD", "review", "--note", EVIL]),
     "bus task change": ("pia", ["CARD", "--body", EVIL, "--lead", EVIL]),
     "bus task note": ("dan", ["CARD", EVIL]),
+    "bus run start": ("ann", ["wes", EVIL, "--label", "evil", "--size", "S"]),
+    "bus run start --label": ("ann", ["wes", "x", "--label", EVIL, "--size", "S"]),
+    "bus run list": ("ann", ["--state", "all"]),
+    "bus run list --parent": ("ann", ["--parent", EVIL]),
+    "bus run show": ("ann", ["RUN"]),
+    "bus run show --unknown": ("ann", [EVIL]),
+    "bus run cancel": ("ann", ["RUN", "--reason", EVIL]),
+    "bus run cancel --open": ("ann", ["OPEN", "--reason", EVIL]),
     "bus agent list": ("admin", []),
     "bus agent show": ("admin", ["ben"]),
     "bus agent add": ("admin", [EVIL]),
@@ -107,7 +115,20 @@ def written(world):
     claim = {"status": "in_progress", "note": EVIL}
     assert world.call("ann", "PATCH", f"/api/tasks/{card}", claim)[0] == 200
     world.call("ben", "POST", f"/api/tasks/{card}/notes", {"text": EVIL})
-    return {"CARD": card, "HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
+    run = {"RUN": end_run(world), "OPEN": world.dispatch("ann")}
+    words = {"CARD": card, "HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
+    return words | run
+
+
+def end_run(world):
+    """Have a worker say what it can of a run; gives the run."""
+    run = world.dispatch("ann")
+    claimed = world.call("wes", "POST", f"/api/runs/{run}/claim", {"instance": "one"})[1]
+    file = {"path": EVIL, "size": 1, "sha256": "0" * 64, "written_by": "worker"}
+    said = {"status": "failed", "reason": EVIL, "output": EVIL, "file": file}
+    said |= {"claim": claimed["claim"], "verify": {"name": "x", "exit_code": 1, "output": EVIL}}
+    assert world.call("wes", "POST", f"/api/runs/{run}/end", said)[0] == 200
+    return run
 
 
 def show(world, folder, who, words, until):

@@ -37,7 +37,7 @@ def test_a_run_is_dispatched_listed_shown_and_told(cast):
     rungs = [line.split()[3] for line in shown.out.splitlines() if line.lstrip().startswith("+")]
     assert rungs == ["submitted", "queued", "working", "failed"]
     assert "no disk" in shown.out
-    assert "half" in shown.out
+    assert "  | half" in shown.out
     assert "\x1b" not in shown.out
     assert pia("run", "list").out.strip() == "no runs"
     assert run_id in pia("run", "list", "--state", "failed").out

@@ -20,6 +20,7 @@ from bus.directory import service as directory
 from bus.ids import CountingIds
 from bus.live.hub import Hub
 from bus.mail import service as mail
+from bus.runs import service as runs
 from bus.store.migrate import migrate
 from bus.store.store import Store
 from bus.wakes import keeper
@@ -73,7 +74,7 @@ class MortalHouse:
 
     def _open(self) -> None:
         self.store = Store(self.config, self.clock, self.ids, lambda _topics: None)
-        for room in (nodes, mail, wakes):
+        for room in (nodes, mail, wakes, runs):
             room.register(self.store.hooks)
 
     def _principal(self, name: str) -> Principal:

@@ -6,7 +6,7 @@ The parent's wake is asked in the same transaction, by mail's own way; so nothin
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
 from bus.mail import service as mail
@@ -118,9 +118,3 @@ def tell_begin(tx: Transaction, run: Row) -> None:
         return
     body = f"Run {run.id} {run.label} by {run.worker} is working; its result will wake you."
     write(tx, run, Draft(to=(), body=body, type="STATUS", subject=run.label), wake=False)
-
-
-def facts_of(run: Row) -> dict[str, Any]:
-    """Read what was kept as its node said it."""
-    facts: dict[str, Any] = json.loads(run.result)
-    return facts

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 OVERHEAD_BYTES = 4096
 """What a result says beside the output, at most, for each run."""
 
+CHECK_BYTES = 2048
+"""How much of what a check said stands in a result; the run has the rest."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -97,6 +100,9 @@ def describe(told: Told, mark: str, most_bytes: int) -> str:
         lines.append(write_file(facts["file"]))
     if facts.get("verify"):
         lines.append(write_check(facts["verify"]))
+        if told.verify_output and facts["verify"].get("exit_code") != 0:
+            said = cut_output(told.verify_output, CHECK_BYTES)
+            lines += [f"<<<{mark} what the check said>>>", said, f"<<<{mark} end of the check>>>"]
     if run.ended_ms is not None:
         lines += write_output(told.output, facts, mark, most_bytes)
     return "\n".join(lines)

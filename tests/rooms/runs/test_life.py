@@ -121,7 +121,7 @@ def test_only_its_own_worker_claims_a_run(works):
 
 
 def test_a_run_is_not_completed_without_the_check_that_was_wanted(works):
-    said = {"output": "all fine"}
+    said = {"output": "all fine", "verify_output": "2 tests failed"}
     for facts, why in (
         ({}, "was not run"),
         ({"verify": {"name": "tests", "exit_code": 1}}, "exited 1"),
@@ -130,6 +130,7 @@ def test_a_run_is_not_completed_without_the_check_that_was_wanted(works):
         works.do(run_id, facts=facts, **said)
         assert works.state(run_id) == "failed"
         assert why in works.show(run_id)["reason"]
+    assert "2 tests failed" in works.results()[-1].body
     run_id = works.start(verify="tests")["run_id"]
     works.do(run_id, facts={"verify": {"name": "tests", "exit_code": 0}})
     assert works.state(run_id) == "completed"

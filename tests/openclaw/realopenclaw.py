@@ -30,7 +30,7 @@ def lab_without_upkeep() -> Path:
     """Give the lab's script with a configuration that leaves the sessions' upkeep out.
 
     On a loaded machine the upkeep of OpenClaw 2026.9.6 may take its database away from its own
-    gateway until a restart ("Agent database cleanup failed", watcher/runs.py).
+    gateway until a restart ("Agent database cleanup failed", watcher/gatewayverdict.py).
     """
     lab = Path(os.environ["WAKEBUS_LAB"]) / "openclaw"
     ours = Path(tempfile.mkdtemp(prefix="wakebus-openclaw-"))

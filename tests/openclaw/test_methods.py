@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import pytest
 from realopenclaw import await_that
 
+from watcher.gatewayverdict import SILENT_END
 from watcher.methods.auto import Auto
 from watcher.methods.base import Outcome, Wake
 from watcher.methods.command import Command
 from watcher.methods.gateway import Gateway
 from watcher.methods.hook import Hook
-from watcher.runs import SILENT_END
 from watcher.settings import AgentSettings, Folder, OpenClawSettings, Settings
 
 pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(300)]

@@ -11,11 +11,10 @@ import pytest
 from fakegateway import FakeGateway, RefusedError
 
 from tests.conftest import until
-from watcher import gatewaylink, gatewaysession
-from watcher.methods import gateway as gateway_module
+from watcher import gatewaylink, gatewaysession, gatewayturns
+from watcher.gatewayverdict import SILENT_END
 from watcher.methods.base import Outcome, Wake
 from watcher.methods.gateway import Gateway
-from watcher.runs import SILENT_END
 from watcher.settings import AgentSettings, Folder, OpenClawSettings, Settings
 
 WAKE_ID = "w_00000000000000000000000001"
@@ -63,9 +62,9 @@ def config(openclaw, tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(gateway_module, "SLICE_S", 0.1)
-    monkeypatch.setattr(gateway_module, "DOUBTFUL_SLICE_S", 0.05)
-    monkeypatch.setattr(gateway_module, "PAUSE_S", 0.02)
+    monkeypatch.setattr(gatewayturns, "SLICE_S", 0.1)
+    monkeypatch.setattr(gatewayturns, "DOUBTFUL_SLICE_S", 0.05)
+    monkeypatch.setattr(gatewayturns, "PAUSE_S", 0.02)
     monkeypatch.setattr(gatewaysession, "LOOK_EVERY_S", 0.01)
     monkeypatch.setattr(gatewaylink, "HOLD_BASE_S", 0.02)
 
@@ -367,7 +366,7 @@ def test_a_restarted_gateway_without_a_trace_of_the_turn_has_lost_it(openclaw, s
 
 
 def test_a_gateway_that_does_not_come_back_is_given_up(openclaw, start, monkeypatch):
-    monkeypatch.setattr(gateway_module, "RETURN_S", 0.1)
+    monkeypatch.setattr(gatewayturns, "RETURN_S", 0.1)
     turn = start()
     openclaw.await_call("agent.wait")
     openclaw.close()

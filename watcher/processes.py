@@ -38,6 +38,7 @@ class Command:
     cwd: Path | None
     stdin: bytes | None
     limit_s: float
+    most_output_bytes: int = MAX_OUTPUT_BYTES
     grace_s: float = GRACE_S
     stop_grace_s: float = STOP_GRACE_S
 
@@ -49,8 +50,14 @@ class Result:
     ended_by: Literal["exit", "limit", "stop", "not_started"]
     status: int | None = None
     output: bytes = b""
-    is_cut: bool = False
+    output_bytes: int = 0
+    """How much it wrote; `output` holds the beginning of more than could be kept."""
     error_tail: bytes = b""
+
+    @property
+    def is_cut(self) -> bool:
+        """Say whether it wrote more than was kept."""
+        return self.output_bytes > len(self.output)
 
     @property
     def is_good(self) -> bool:
@@ -79,7 +86,7 @@ def run(
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Result("not_started", error_tail=str(error).encode())
-    with process, _Pipes(process, command.stdin) as pipes:
+    with process, _Pipes(process, command) as pipes:
         try:
             on_start(process.pid)
             ended_by = _watch(process, pipes, command, clock, stop, on_look)
@@ -87,7 +94,7 @@ def run(
             end_group(process, clock, command.stop_grace_s if stop.is_set() else command.grace_s)
         pipes.drain()
         return Result(
-            ended_by, process.returncode, bytes(pipes.output), pipes.is_cut, bytes(pipes.errors)
+            ended_by, process.returncode, bytes(pipes.output), pipes.seen_bytes, bytes(pipes.errors)
         )
 
 
@@ -150,11 +157,12 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 class _Pipes:
     """The three pipes of a process, moved without blocking and kept within bounds."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], command: Command) -> None:
         self.output = bytearray()
         self.errors = bytearray()
-        self.is_cut = False
-        self._to_write = memoryview(stdin or b"")
+        self.seen_bytes = 0
+        self._most_bytes = command.most_output_bytes
+        self._to_write = memoryview(command.stdin or b"")
         self._selector = selectors.DefaultSelector()
         self._add(process.stdin, selectors.EVENT_WRITE, self._write)
         self._add(process.stdout, selectors.EVENT_READ, self._read_output)
@@ -184,7 +192,7 @@ class _Pipes:
         for key in list(self._selector.get_map().values()):
             if key.events == selectors.EVENT_WRITE:
                 self._end(key.fileobj)
-        most = MAX_OUTPUT_BYTES // READ_BYTES + 8  # a child that writes on is not waited for
+        most = self._most_bytes // READ_BYTES + 8  # a child that writes on is not waited for
         for _ in range(most):
             if not self.are_open or not self.turn(0):
                 return
@@ -223,9 +231,8 @@ class _Pipes:
 
     def _read_output(self, pipe: IO[bytes]) -> None:
         chunk = self._read(pipe)
-        room = MAX_OUTPUT_BYTES - len(self.output)
-        self.output += chunk[:room]
-        self.is_cut = self.is_cut or len(chunk) > room
+        self.output += chunk[: self._most_bytes - len(self.output)]
+        self.seen_bytes += len(chunk)
 
     def _read_errors(self, pipe: IO[bytes]) -> None:
         self.errors += self._read(pipe)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from watcher import program, settingsfile
 from watcher.clock import SystemClock
-from watcher.doctor import canary, machine, turnside
+from watcher.doctor import canary, machine, runside, turnside
 from watcher.doctor.busside import BusSide
 from watcher.doctor.finding import Finding, bad
 from watcher.install.installing import Installation, unit_name
@@ -90,6 +90,7 @@ def _find(settings: Settings, *, is_waking: bool) -> Iterator[Finding]:
         bus.look(),
         bus.look_at_neighbours(os.environ),
         turnside.look(settings, clock, os.environ),
+        runside.look(settings),
     )
     for name in settings.agents if is_waking else ():
         with bus.call_as(name) as own:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 METHOD_NAMES = ("auto", "gateway", "hook", "command", "program", "webhook")
 LIMIT_S = 300.0
+VERIFY_LIMIT_S = 120.0
+AS_ASKED, KEEP = CLEANUPS = ("as_asked", "keep")
 TURNS_AT_ONCE = 4
 BEARER = "Authorization: Bearer "
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -55,6 +57,11 @@ class Folder:
     @property
     def called_file(self) -> Path:
         return self.state / "called.json"
+
+    @property
+    def runs(self) -> Path:
+        """Give the folder with what is known of the background runs in hand."""
+        return self.state / "runs"
 
     @property
     def install_file(self) -> Path:
@@ -117,6 +124,21 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True)
+class RunSettings:
+    """What background runs of a worker may use here; a run can ask for nothing else.
+
+    `verify`: the checks by name; `models`: those that a run may ask for; `cleanup`: `keep` keeps
+    transcripts that a run wants deleted.
+    """
+
+    workspace: Path | None = None
+    verify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    verify_limit_s: float = VERIFY_LIMIT_S
+    models: tuple[str, ...] = ()
+    cleanup: str = AS_ASKED
+
+
+@dataclass(frozen=True)
 class AgentSettings:
     """How one agent of this node is reached. Times in seconds; `retries` are beyond the first."""
 
@@ -131,6 +153,7 @@ class AgentSettings:
     env: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     secret_file: Path | None = None
+    runs: RunSettings = field(default_factory=RunSettings)
     openclaw: OpenClawSettings = field(default_factory=OpenClawSettings)
 
 

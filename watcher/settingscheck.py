@@ -6,14 +6,17 @@ A refusal names the key and says what to write. It must not know files.
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watcher import program
 from watcher.settings import (
+    CLEANUPS,
     METHOD_NAMES,
     AgentSettings,
     OpenClawSettings,
+    RunSettings,
     Settings,
     SettingsError,
     WebhookSettings,
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from watcher.settings import Folder
+
+
+_CHECK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 def _take_text(value: Any) -> str:
@@ -40,6 +46,13 @@ def _take_any_text(value: Any) -> str:
 
 def _take_path(value: Any) -> Path:
     return Path(_take_text(value)).expanduser()
+
+
+def _take_folder(value: Any) -> Path:
+    path = _take_path(value)
+    if not path.is_absolute():
+        raise ValueError("the whole path of a folder, such as /home/me/work")
+    return path
 
 
 def _take_words(value: Any) -> tuple[str, ...]:
@@ -59,6 +72,21 @@ def _take_argv(value: Any) -> tuple[str, ...]:
         if word == "{text}" and before == "-c":
             raise ValueError("a list where {text} does not follow -c: it would be run as code")
     return argv
+
+
+def _take_checks(value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict) or not all(map(_CHECK_NAME.fullmatch, value)):
+        raise ValueError('an object of named commands such as {"tests": ["make", "test"]}')
+    checks = {name: _take_words(command) for name, command in value.items()}
+    if not all(checks.values()):
+        raise ValueError("an object whose commands are not empty")
+    return checks
+
+
+def _take_cleanup(value: Any) -> str:
+    if value not in CLEANUPS:
+        raise ValueError(f"one of {', '.join(CLEANUPS)}")
+    return str(value)
 
 
 def _take_method(value: Any) -> str:
@@ -94,6 +122,19 @@ Kinds = dict[str, "Callable[[Any], Any]"]
 
 OPENCLAW: Kinds = {"config": _take_path, "gateway_url": _take_text, "argv": _take_words}
 WEBHOOK: Kinds = {"allowed_hosts": _take_words}
+RUNS: Kinds = {
+    "workspace": _take_folder,
+    "verify": _take_checks,
+    "verify_limit_s": _take_seconds,
+    "models": _take_words,
+    "cleanup": _take_cleanup,
+}
+
+
+def _take_runs(value: Any) -> RunSettings:
+    return RunSettings(**_check(value, RUNS, "runs"))
+
+
 AGENT: Kinds = {
     "local_agent": _take_any_text,
     "session_key": _take_any_text,
@@ -105,6 +146,7 @@ AGENT: Kinds = {
     "env": _take_environment,
     "url": _take_any_text,
     "secret_file": _take_path,
+    "runs": _take_runs,
 }
 
 

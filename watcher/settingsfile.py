@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CHANGEABLE = frozenset({"openclaw", "webhook", "turns_at_once", "ca_file"})
-WORDS = frozenset({"argv", "allowed_hosts"})
+WORDS = frozenset({"argv", "allowed_hosts", "models"})
+NUMBERS = frozenset({"limit_s", "retries", "turns_at_once", "verify_limit_s"})
+FILES = frozenset({"config", "ca_file", "workspace"})
+RUNS, CHECKS = "runs", "verify"
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 
 
@@ -130,7 +133,8 @@ def change_agent(folder: Folder, agent: str, words: list[str]) -> Settings:
         if not words:
             raise SettingsError(f"say what to change of {agent}, such as method=program")
         for word in words:
-            _change(known[agent], *_split_word(word))
+            key, value = _split_word(word)
+            _change_deep(known[agent], key.split(".", 2), value)
         return save(folder, raw)
 
 
@@ -161,9 +165,24 @@ def _split_word(word: str) -> tuple[str, str]:
     return key, value
 
 
-def _change(part: dict[str, Any], key: str, value: str) -> None:
+def _change_deep(part: dict[str, Any], path: list[str], value: str) -> None:
+    """Change a key of an agent, or one below `runs`, such as runs.workspace or runs.verify.NAME."""
+    first, *rest = path
+    if not rest:
+        _change(part, first, value)
+        return
+    below = part.setdefault(first, {})
+    if first not in {RUNS, CHECKS} or not isinstance(below, dict):
+        raise SettingsError(f"nothing lies below {first}; only runs has keys of its own")
+    if first == CHECKS:  # a check's name is free, and it has a command
+        _change(below, ".".join(rest), value, kind="argv")
+    else:
+        _change_deep(below, rest, value)
+
+
+def _change(part: dict[str, Any], key: str, value: str, *, kind: str = "") -> None:
     if value:
-        part[key] = _parse_value(key, value)
+        part[key] = _parse_value(kind or key, value)
     else:
         part.pop(key, None)
 
@@ -175,9 +194,9 @@ def _parse_value(key: str, value: str) -> Any:
             return shlex.split(value)
         except ValueError as error:
             raise SettingsError(f"{key}={value!r}: {error}") from error
-    if key in {"config", "ca_file"}:
+    if key in FILES:
         return str(find_file(value))
-    if key in {*WORDS, "env", "limit_s", "retries", "turns_at_once"}:
+    if key in {*WORDS, *NUMBERS, "env"}:
         with contextlib.suppress(ValueError):
             return plainjson.read(value)
     return value

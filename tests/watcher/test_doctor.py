@@ -13,7 +13,7 @@ from fakesystem import FakeSystem
 
 from watcher import address, cli, privatefile, settingsfile
 from watcher.bus import Bus
-from watcher.doctor import canary, machine, turnside
+from watcher.doctor import canary, machine, runside, turnside
 from watcher.doctor.busside import BusSide
 from watcher.install import manager
 from watcher.install.installing import Installation
@@ -404,3 +404,38 @@ def test_the_daemon_loads_nothing_of_what_only_doctor_needs():
         "assert not [one for one in sys.modules if one.startswith(('watcher.doc', 'watcher.ins'))]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+# ------------------------------------------------------------------------------------- workers
+
+
+def test_a_worker_whose_runs_can_be_done_is_said_to_be_well(enrolled, tmp_path):
+    runs = {"workspace": str(tmp_path), "verify": {"tests": ["true"]}}
+    found = list(runside.look(enrolled(agents={"beta": {"argv": ["cat"], "runs": runs}})))
+    assert [(one.state, one.seen) for one in found] == [
+        ("ok", f"its runs work in {tmp_path}; checks: tests")
+    ]
+
+
+def test_an_agent_without_settings_for_runs_is_not_looked_at(enrolled):
+    assert list(runside.look(enrolled(agents=PROGRAM))) == []
+
+
+@pytest.mark.parametrize(
+    ("runs", "agent", "seen", "mend"),
+    [
+        ({"workspace": "/no/such"}, {}, "/no/such is not a folder", "mkdir -p '/no/such'"),
+        ({"workspace": "/proc/sys"}, {}, "cannot be written to", "chmod"),
+        ({"models": ["a"]}, {}, "it has no workspace", "set beta runs.workspace=/PATH"),
+        ({"workspace": "/tmp", "verify": {"lint": ["no-such"]}}, {},
+         "its check lint cannot run: no-such", "set beta runs.verify.lint=COMMAND"),
+        ({"workspace": "/tmp"}, {"method": "hook"},
+         "cannot be seen by hook", "set beta method=gateway"),
+    ],
+)  # fmt: skip
+def test_what_a_workers_runs_lack_is_named_with_its_mend(enrolled, runs, agent, seen, mend):
+    entry = {"argv": ["cat"], **agent, "runs": runs}
+    (found,) = runside.look(enrolled(agents={"beta": entry}))
+    assert (found.name, found.state) == ("worker beta", "bad")
+    assert seen in found.seen
+    assert mend in found.mend

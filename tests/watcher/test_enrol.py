@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from fakebus import ProblemError
 
-from watcher import cli
+from watcher import cli, settingsfile
 from watcher.install.record import Record
+from watcher.settings import SettingsError
 
 GRANT = {
     "node": "pi",
@@ -272,6 +273,11 @@ def test_an_agent_that_nothing_can_wake_is_shown_so(run, bus, grant, monkeypatch
         (["agents.beta=x"], "agents.beta cannot be set so"),
         (["turns_at_once=99"], "turns_at_once must be a whole number from 1 to 64"),
         (["beta", "argv='x"], "argv="),
+        (["beta", "runs.workspce=/x"], "did you mean workspace?"),
+        (["beta", "runs.verify.a b=make"], "runs.verify must be an object of named commands"),
+        (["beta", "runs.verify_limit_s=0"], "verify_limit_s must be a number of seconds above 0"),
+        (["beta", "runs.cleanup=delete"], "runs.cleanup must be one of as_asked, keep"),
+        (["beta", "env.A=b"], "nothing lies below env"),
     ],
 )
 def test_a_wrong_change_is_refused_and_changes_nothing(run, bus, grant, folder, words, sentence):
@@ -289,6 +295,26 @@ def test_an_empty_value_takes_a_key_away(run, bus, grant, folder):
     assert read(folder)["agents"]["beta"]["argv"] == ["cat", "-u"]
     run("set", "beta", "argv=", "env=", "method=gateway")
     assert sorted(read(folder)["agents"]["beta"]) == ["local_agent", "method", "session_key"]
+
+
+def test_what_a_workers_runs_may_use_is_set_word_by_word(run, bus, grant, folder, tmp_path):
+    run("enrol", bus.url, "CODE-1")
+    words = ("runs.models=a/b c", "runs.verify.tests=make test", "runs.verify.py.lint=ruff .")
+    run("set", "beta", f"runs.workspace={tmp_path}", "runs.verify_limit_s=5", *words)
+    assert read(folder)["agents"]["beta"]["runs"] == {
+        "workspace": str(tmp_path),
+        "models": ["a/b", "c"],
+        "verify": {"tests": ["make", "test"], "py.lint": ["ruff", "."]},
+        "verify_limit_s": 5,
+    }
+    run("set", "beta", "runs.verify.tests=", "runs.models=")
+    runs = settingsfile.load(folder).agents["beta"].runs
+    assert (runs.models, runs.verify) == ((), {"py.lint": ("ruff", ".")})
+
+
+def test_a_workspace_is_a_whole_path(enrolled):
+    with pytest.raises(SettingsError, match=r"runs\.workspace must be the whole path"):
+        enrolled(agents={"beta": {"runs": {"workspace": "work"}}})
 
 
 def test_where_openclaw_is_can_be_set_by_the_command_that_is_named(run, bus, grant, folder):

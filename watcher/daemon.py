@@ -21,6 +21,7 @@ from watcher.methods import Methods
 from watcher.notify import Notify
 from watcher.roster import Agents, Roster
 from watcher.runner import Runner
+from watcher.runs.desk import Desk
 from watcher.settings import SettingsError
 from watcher.stream import Stream
 from watcher.turns import Turns
@@ -91,10 +92,12 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
     stream = Stream(where, settings.folder.read_node_token, instance, clock)
     notify = Notify(os.environ, clock)
     cursor = Cursor(settings.folder.cursor_file)
-    loop = Loop(stream, bus, turns, cursor, notify, clock, roster.ask)
+    desk = Desk(settings, bus, methods, clock, stop, instance, roster.look)
+    loop = Loop(stream, bus, turns, cursor, notify, clock, roster.ask, desk)
 
     def end() -> None:
         stop.set()
+        desk.halt_all()
         notify.stopping()
         stream.stop()
 
@@ -103,8 +106,12 @@ def _run_alone(settings: Settings, clock: Clock) -> None:
     Introduction(settings, bus, methods, clock, stop).start()
     log.say("watcher_started", node=settings.node, bus=settings.url, agents=len(settings.agents))
     notify.ready()
+    desk.resume()
     loop.run()
-    if not turns.close(TURNS_STOP_S):
+    is_idle = desk.close(TURNS_STOP_S)
+    if not is_idle:
+        log.warn("runs_left_running", note="the next start tells what became of them")
+    if not turns.close(TURNS_STOP_S if is_idle else 0.0):
         log.warn("turns_left_running", note="the next start finds their wakes open")
     log.say("watcher_stopped")
     finished.set()

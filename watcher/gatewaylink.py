@@ -62,6 +62,20 @@ class GatewayLink:
         session = self._get()
         return session.call(method, params, timeout_s, gives_up), session.hello.boot_id
 
+    def call_apart(
+        self, method: str, params: dict[str, Any], scopes: tuple[str, ...], *, timeout_s: float
+    ) -> dict[str, Any]:
+        """Ask over a connection of its own with other rights, which the kept one has no use for.
+
+        Raises:
+            GatewayError: as by `call`.
+        """
+        session = open_session(*self._read_target(), lambda _event, _payload: None, scopes)
+        try:
+            return session.call(method, params, timeout_s, lambda: False)
+        finally:
+            session.shut()
+
     def close(self) -> None:
         """End the connection, if there is one; the next call makes a new one."""
         session = self._session
@@ -73,11 +87,7 @@ class GatewayLink:
             if self._session is not None and self._session.is_open:
                 return self._session
             self._session = None
-            try:
-                configuration = openclaw.read(self._settings)
-                target = (configuration.gateway_url, configuration.gateway_auth())
-            except openclaw.ConfigurationError as error:
-                raise UnreachableError(str(error), is_refusal=True) from error
+            target = self._read_target()
             self._hold.check(target)
             try:
                 self._session = open_session(*target, self._on_event)
@@ -87,6 +97,13 @@ class GatewayLink:
             self._hold.reset()
             log.say("gateway_connected", url=target[0], version=self._session.hello.version)
             return self._session
+
+    def _read_target(self) -> tuple[str, dict[str, str]]:
+        try:
+            configuration = openclaw.read(self._settings)
+            return configuration.gateway_url, configuration.gateway_auth()
+        except openclaw.ConfigurationError as error:
+            raise UnreachableError(str(error), is_refusal=True) from error
 
 
 class _Hold:

@@ -179,7 +179,10 @@ def _unwrap(answer: dict[str, Any] | None, reason: str) -> dict[str, Any]:
 
 
 def open_session(
-    url: str, auth: dict[str, str], on_event: Callable[[str, dict[str, Any]], None]
+    url: str,
+    auth: dict[str, str],
+    on_event: Callable[[str, dict[str, Any]], None],
+    scopes: tuple[str, ...] = SCOPES,
 ) -> Session:
     try:
         socket = websocket.connect(url, timeout_s=CONNECT_TIMEOUT_S)
@@ -189,7 +192,7 @@ def open_session(
     try:
         _await_challenge(socket)
         session.start()
-        session.hello = _greet(session, url, auth)
+        session.hello = _greet(session, url, _introduce(auth, scopes))
     except GatewayError:
         session.shut()
         raise
@@ -207,9 +210,9 @@ def _await_challenge(socket: websocket.WebSocket) -> None:
         raise ValueError("what answers there is not OpenClaw's gateway")
 
 
-def _greet(session: Session, url: str, auth: dict[str, str]) -> Hello:
+def _greet(session: Session, url: str, words: dict[str, Any]) -> Hello:
     try:
-        payload = session.call("connect", _introduce(auth), CONNECT_TIMEOUT_S, lambda: False)
+        payload = session.call("connect", words, CONNECT_TIMEOUT_S, lambda: False)
     except RejectedError as error:
         if error.code == STARTING:
             raise UnreachableError(f"the gateway at {url} is not ready: {error}") from error
@@ -228,7 +231,7 @@ def _greet(session: Session, url: str, auth: dict[str, str]) -> Hello:
     )
 
 
-def _introduce(auth: dict[str, str]) -> dict[str, Any]:
+def _introduce(auth: dict[str, str], scopes: tuple[str, ...]) -> dict[str, Any]:
     """Write the parameters of `connect`. Other client ids are refused."""
     return {
         "minProtocol": PROTOCOL,
@@ -240,7 +243,7 @@ def _introduce(auth: dict[str, str]) -> dict[str, Any]:
             "mode": "backend",
         },
         "role": "operator",
-        "scopes": list(SCOPES),
+        "scopes": list(scopes),
         "caps": [],
         **({"auth": auth} if auth else {}),
     }

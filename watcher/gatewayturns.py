@@ -55,6 +55,8 @@ class GatewayTurn:
     """When the model began, on the monotonic clock; a turn that is queued has not."""
     is_late: bool = False
     """Whether it was ended at its limit."""
+    is_refused: bool = False
+    """Whether OpenClaw said no to it: asking again would find the same."""
 
     def start(self) -> None:
         if self.started_s is None:
@@ -141,6 +143,7 @@ class GatewayTurns:
             return Outcome("left")
         except RejectedError as error:
             if not error.payload.get("runId"):
+                turn.is_refused = True
                 return Outcome("no_turn", f"OpenClaw refused the turn: {error}", _is_final(error))
             answer = {"status": "error", "error": str(error), **error.payload}
         except GatewayError as error:
@@ -159,10 +162,10 @@ class GatewayTurns:
             "idempotencyKey": turn.run_id,
         }
         until_s = self._clock.monotonic_s() + ADMIT_S
-        was_lost = may_be_known
+        was_lost = False
         while True:
             try:
-                if was_lost and self._find_task(turn):
+                if (was_lost or may_be_known) and self._find_task(turn):
                     return {"status": "in_flight"}  # a restarted gateway forgets keys, not tasks
                 answer, turn.boot_id = self.link.call(
                     "agent", params, timeout_s=ADMIT_S, gives_up=turn.stop.is_set

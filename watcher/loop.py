@@ -1,8 +1,8 @@
 """The watcher's heart: reads the stream, hands wakes to turns, remembers where it is.
 
 The main thread reads; each turn has a thread. A position is kept as soon as its event was handed
-over, because every open wake is asked for again at each new connection: the list of open wakes,
-not the cursor, is what nothing can slip through.
+over, because every open wake and run is asked for again at each new connection: the lists of what
+is open, not the cursor, are what nothing can slip through.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from watcher.cursor import Cursor
     from watcher.events import Event
     from watcher.notify import Notify
+    from watcher.runs.desk import Desk
     from watcher.stream import Stream
     from watcher.turns import Turns
 
@@ -40,9 +41,14 @@ class Loop:
         notify: Notify,
         clock: Clock,
         on_roster: Callable[[], None] = lambda: None,
+        desk: Desk | None = None,
     ) -> None:
-        """Take `on_roster`, told when the node's agents or tokens may have changed."""
+        """Take `on_roster`, told when the node's agents or tokens may have changed.
+
+        `desk` takes the background runs.
+        """
         self._on_roster = on_roster
+        self._desk = desk
         self._stream = stream
         self._bus = bus
         self._turns = turns
@@ -72,6 +78,8 @@ class Loop:
     def _take(self, event: Event) -> None:
         if event.type == "wake":
             self._take_frame(event.data)
+        elif event.type == "run" and self._desk is not None:
+            self._desk.take_text(event.data)
         elif event.type == "roster":
             self._on_roster()
         elif event.type == "gap":
@@ -105,13 +113,15 @@ class Loop:
             return
         try:
             wakes = self._bus.get("/api/wakes").get("wakes", [])
+            for raw in wakes if isinstance(wakes, list) else []:
+                self._take_wake(raw)
+            if self._desk is not None:
+                self._desk.adopt()
         except BusError as error:
             self._adopt_at_s = now_s + max(ADOPT_AGAIN_S, error.retry_after_s or 0.0)
-            log.warn("wakes_unknown", code=error.code, reason=error.detail)
+            log.warn("open_work_unknown", code=error.code, reason=error.detail)
             return
         self._adopt_at_s = None
-        for raw in wakes if isinstance(wakes, list) else []:
-            self._take_wake(raw)
 
     def _show(self, status: str) -> None:
         if status != self._status:

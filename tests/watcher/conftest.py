@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import daemons
 from fakebus import FakeBus, Inbox
 from scriptedserver import ScriptedServer
 
@@ -86,6 +87,21 @@ def log_as_it_was():
 def own_state(tmp_path, monkeypatch):
     """Keep the user's list of the watcher's folders as it is."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
+
+
+@pytest.fixture
+def start(folder):
+    """Start `bus-watcher run` as a process."""
+    running = []
+
+    def run(**env):
+        running.append(daemons.start(folder, **env))
+        return running[-1]
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

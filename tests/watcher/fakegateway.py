@@ -39,10 +39,14 @@ class FakeGateway:
         self.boot_id = "boot-1"
         self.methods = list(METHODS)
         self.agents = ["alpha", "beta"]
+        self.about = {}  # what else `agents.list` says of one
         self.calls = []
         self.connects = 0
+        self.scopes = {}
         self.runs = {}  # what the gateway remembers
         self.ledger = {}  # what its ledger remembers
+        self.replies = {}  # the last words by session, where they are not "Done."
+        self.deleted = []
         self.silent_methods = set()  # taken, done, and not answered
         self.changed = threading.Condition()
         self.server = WebSocketServer(self._serve)
@@ -121,6 +125,10 @@ class FakeGateway:
         if method != "connect":
             self._note(method, params)
         handler = getattr(self, "on_" + method.replace(".", "_"))
+        if method == "connect":
+            self.scopes[peer] = params["scopes"]
+        if method == "sessions.delete" and "operator.admin" not in self.scopes[peer]:
+            handler = self.on_missing_scope
         try:
             answer = {"ok": True, "payload": handler(params)}
         except RefusedError as error:
@@ -145,7 +153,7 @@ class FakeGateway:
         }
 
     def on_agents_list(self, _params):
-        return {"agents": [{"id": name} for name in self.agents]}
+        return {"agents": [{"id": name, **self.about.get(name, {})} for name in self.agents]}
 
     def on_agent(self, params):
         run_id, agent_id = params["idempotencyKey"], params["agentId"]
@@ -184,3 +192,36 @@ class FakeGateway:
             return {"ok": True, "aborted": False, "runIds": []}
         self.end(params["runId"], status="error", stopReason="rpc")
         return {"ok": True, "aborted": True, "runIds": [params["runId"]]}
+
+    def on_chat_history(self, params):
+        text = self.replies.get(params["sessionKey"], "Done.")
+        is_long = len(text) > 8_000
+        shown = text[:8_000] + "\n...(truncated)..." if is_long else text
+        words = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": shown}]
+        marks = {"id": params["sessionKey"], "truncated": is_long}
+        messages = [
+            {"role": "assistant", "content": [{"type": "text", "text": "I begin."}]},
+            {"role": "assistant", "content": words, "__openclaw": marks},
+            {"role": "toolResult", "content": [{"type": "text", "text": "noise"}]},
+        ]
+        return {"messages": messages}
+
+    def on_chat_message_get(self, params):
+        text = self.replies[params["messageId"]]
+        return {"message": {"role": "assistant", "content": [{"type": "text", "text": text}]}}
+
+    def on_sessions_describe(self, _params):
+        usage = {"inputTokens": 10, "outputTokens": 5, "estimatedCostUsd": 0.25}
+        return {"session": {**usage, "totalTokens": None}}
+
+    def on_sessions_create(self, params):
+        if params["model"] == "no/such":
+            raise RefusedError("INVALID_REQUEST", "unknown model")
+        return {"ok": True, "key": params["key"]}
+
+    def on_missing_scope(self, _params):
+        raise RefusedError("FORBIDDEN", "missing scope: operator.admin")
+
+    def on_sessions_delete(self, params):
+        self.deleted.append(params["key"])
+        return {"ok": True, "deleted": True}

@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
+from daemons import stop
 from processlist import is_gone
 
 from tests.conftest import until
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def start(folder):
-    """Start `bus-watcher run` as a process."""
-    running = []
-
-    def run(**env):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "watcher", "run", "--dir", str(folder.path)],
-            cwd=ROOT,
-            env={**os.environ, **env},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(process)
-        return process
-
-    yield run
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def stop(process, number=signal.SIGTERM):
-    started = time.monotonic()
-    process.send_signal(number)
-    _, log = process.communicate(timeout=10)
-    return time.monotonic() - started, log
 
 
 def test_it_goes_from_a_wake_to_a_programs_reply(bus, inbox, enrolled, start):

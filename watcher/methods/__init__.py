@@ -79,7 +79,10 @@ class Methods:
 
     def find(self, agent: AgentSettings) -> Method:
         """Give the method that the agent's settings name, or mean."""
-        name = name_meant(agent)
+        return self.get(name_meant(agent))
+
+    def get(self, name: str) -> Method:
+        """Give the method of that name."""
         with self._lock:
             return self._get(name)
 

@@ -1,0 +1,31 @@
+"""Whole watchers as processes: started, waited for, stopped, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(folder, **env):
+    """Start `bus-watcher run` on a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "watcher", "run", "--dir", str(folder.path)],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stop(process, number=signal.SIGTERM):
+    """Stop one; gives how long that took, and its log."""
+    started = time.monotonic()
+    process.send_signal(number)
+    _, log = process.communicate(timeout=10)
+    return time.monotonic() - started, log

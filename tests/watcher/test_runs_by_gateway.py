@@ -17,7 +17,7 @@ from watcher.runs import bygateway, running
 from watcher.runs.desk import Desk
 
 FILE = "checkpoints/subagent-audit.md"
-SESSION = "agent:beta:run:r_1"
+SESSION = "agent:beta:subagent:r_1"
 
 
 @pytest.fixture(autouse=True)

@@ -185,8 +185,12 @@ def local_name(agent: AgentSettings) -> str:
 
 
 def session_key(order: Order, agent: AgentSettings) -> str:
-    """Give the key of the run's own session: nothing of the worker's others comes into it."""
-    return f"agent:{local_name(agent)}:run:{order.run_id.lower()}"
+    """Give the key of the run's own session: nothing of the worker's others comes into it.
+
+    A sub-agent's by its name: a gateway that was killed takes any other session up again, and work
+    that was told as failed would go on.
+    """
+    return f"agent:{local_name(agent)}:subagent:{order.run_id.lower()}"
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,196 @@
+"""Background runs by a real OpenClaw: what the bus is told of them is what OpenClaw did.
+
+The bus is one that keeps the contract and lets a test see each call; the desk is the watcher's own.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from realopenclaw import await_that
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "watcher"))
+
+from fakebus import FakeBus
+from fakeruns import Runs
+
+from watcher import address, privatefile
+from watcher.bus import Bus
+from watcher.clock import SystemClock
+from watcher.gatewaylink import GatewayLink
+from watcher.methods import Methods
+from watcher.runs.desk import Desk
+from watcher.settings import (
+    BEARER,
+    AgentSettings,
+    Folder,
+    OpenClawSettings,
+    RunSettings,
+    Settings,
+)
+
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(300)]
+FILE = "checkpoints/subagent-audit.md"
+OTHER_MODEL = "scripted/beta-model"
+CHECKS = {"kept": ("grep", "-q", "four", FILE), "no": ("false",)}
+
+
+@pytest.fixture(scope="module")
+def bus():
+    fake = FakeBus()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture(scope="module")
+def runs(bus):
+    return Runs(bus)
+
+
+@pytest.fixture(scope="module")
+def desk(openclaw, bus, tmp_path_factory):
+    """A node whose worker alpha is an agent of OpenClaw, in the workspace that OpenClaw says."""
+    folder = Folder(tmp_path_factory.mktemp("node") / "wakebus")
+    for path in (folder.path, folder.state):
+        privatefile.make_folder(path)
+    privatefile.write(folder.node_token_file, "wb_node_secret\n")
+    privatefile.write(folder.header_file("alpha"), f"{BEARER}wb_agent_alpha\n")
+    what = RunSettings(verify=CHECKS, models=(OTHER_MODEL,))
+    where = OpenClawSettings(config=openclaw.config)
+    agents = {"alpha": AgentSettings("alpha", method="gateway", openclaw=where, runs=what)}
+    settings = Settings(folder, bus.url, "pi", agents, openclaw=where)
+    clock, stop = SystemClock(), threading.Event()
+    methods = Methods(settings, clock)
+    with Bus(address.parse(bus.url), settings.folder.read_node_token) as node:
+        made = Desk(settings, node, methods, clock, stop, "i_1")
+        yield made
+        stop.set()
+        assert made.close(20)
+    methods.get("gateway").close()
+
+
+@pytest.fixture
+def ask(openclaw):
+    """Ask OpenClaw something by RPC."""
+    link = GatewayLink(OpenClawSettings(config=openclaw.config), lambda *_: None)
+    yield lambda method, **params: link.call(method, params, timeout_s=20)[0]
+    link.close()
+
+
+@pytest.fixture
+def dispatch(desk, runs, request):
+    """Offer a run to alpha under the test's own id; gives the id."""
+
+    def offer(**order):
+        run_id = f"r_{len(runs.orders)}{request.node.name.replace('_', '')[:20]}"
+        runs.offer(run_id, "alpha", push=False, local_agent="alpha", **order)
+        desk.adopt()
+        return run_id
+
+    return offer
+
+
+def behave(openclaw, *steps):
+    openclaw.set_behaviour({"default": {"steps": list(steps)}})
+
+
+def workspace(ask):
+    return Path(ask("agents.list")["agents"][0]["workspace"])
+
+
+def test_a_workers_file_words_and_cost_come_back_from_a_session_of_its_own(
+    openclaw, runs, dispatch, ask
+):
+    behave(openclaw, {"exec": f"echo four files > {FILE}"}, {"text": "I counted four files."})
+    since = openclaw.model_seq()
+    run_id = dispatch(task="Count the files of this run.", verify="kept")
+    end = runs.await_end(run_id, 120)
+    assert (end["status"], end["output"]) == ("completed", "I counted four files.")
+    assert (end["file"]["written_by"], end["file"]["size"]) == ("worker", 11)
+    assert end["verify"]["exit_code"] == 0
+    assert end["tokens_in"] > 0
+    assert (workspace(ask) / FILE).read_text() == "four files\n"
+    asked = openclaw.model_log(since)
+    assert len(asked) == 2
+    assert "Count the files of this run." in asked[0]["last_user"]
+    assert runs.calls("claim", run_id)[0]["workspace"] == str(workspace(ask))
+    main = ask("chat.history", sessionKey="agent:alpha:main", limit=50)["messages"]
+    assert "Count the files" not in str(main)
+
+
+def test_a_worker_that_only_speaks_has_its_words_in_the_file(openclaw, runs, dispatch, ask):
+    words = "line of a long report\n" * 2_000
+    behave(openclaw, {"text": words})
+    end = runs.await_end(dispatch(task="Report.", output="reports/long.md"), 120)
+    assert (end["status"], end["file"]["written_by"]) == ("completed", "watcher")
+    assert end["output_bytes"] == len(words.strip())
+    assert (workspace(ask) / "reports/long.md").read_text().strip() == words.strip()
+
+
+def test_a_check_of_the_node_decides_whether_it_is_completed(openclaw, runs, dispatch):
+    behave(openclaw, {"text": "All is well, it is completed."})
+    end = runs.await_end(dispatch(verify="no"), 120)
+    assert (end["status"], end["verify"]["exit_code"]) == ("failed", 1)
+
+
+def test_the_model_that_the_settings_allow_is_the_one_that_is_asked(openclaw, runs, dispatch):
+    behave(openclaw, {"text": "Done by the other."})
+    since = openclaw.model_seq()
+    assert runs.await_end(dispatch(model=OTHER_MODEL), 120)["status"] == "completed"
+    assert {record["model"] for record in openclaw.model_log(since)} == {"beta-model"}
+
+
+def test_at_its_limit_a_turn_is_stopped_in_openclaw(openclaw, runs, dispatch, ask):
+    behave(openclaw, {"exec": "sleep 1"}, {"text": "Too late.", "delay": 60})
+    run_id = dispatch(limit_s=12)
+    end = runs.await_end(run_id, 60)
+    assert (end["status"], end["reason"]) == ("timed_out", "turn limit 12 s")
+    await_that(lambda: _state(ask, run_id) not in {"running", None}, "it runs on in OpenClaw")
+
+
+def test_a_cancel_stops_the_turn_in_openclaw(openclaw, runs, dispatch, desk, ask):
+    behave(openclaw, {"text": "Nobody wants it.", "delay": 60})
+    since = openclaw.model_seq()
+    run_id = dispatch(task="Cancel me.")
+    openclaw.await_model("Cancel me.", since=since)
+    runs.states[run_id] = "cancelled"
+    desk.take({"run_id": run_id, "to_agent": "alpha", "state": "cancelled"})
+    assert runs.await_end(run_id, 60)["status"] == "cancelled"
+    await_that(lambda: _state(ask, run_id) not in {"running", None}, "it runs on in OpenClaw")
+
+
+def test_a_transcript_goes_when_that_is_asked_for_and_only_then(
+    openclaw, runs, dispatch, desk, ask
+):
+    behave(openclaw, {"text": "Forget me."})
+    run_id = dispatch(cleanup="delete")
+    assert runs.await_end(run_id, 120)["output"] == "Forget me."
+    assert desk.wait_idle(30)
+    assert _state(ask, run_id) is None
+
+
+def test_a_gateway_that_is_killed_in_mid_run_is_a_failed_run_that_does_not_go_on(
+    openclaw, runs, dispatch, ask
+):
+    behave(openclaw, {"exec": "sleep 1"}, {"text": "Too late.", "delay": 120})
+    since = openclaw.model_seq()
+    run_id = dispatch(task="Outlive your gateway.", limit_s=200)
+    await_that(lambda: len(openclaw.model_log(since)) == 2, "the turn never got so far", 60)
+    openclaw.kill()
+    openclaw.up()
+    end = runs.await_end(run_id, 120)
+    assert end["status"] == "failed"
+    assert "Task execution process exited before restart." in end["reason"]
+    behave(openclaw, {"text": "Done."})
+    # what OpenClaw takes up again after a restart it takes up before a later turn has ended
+    assert runs.await_end(dispatch(task="And then?"), 120)["status"] == "completed"
+    assert not [one for one in openclaw.model_log(since) if "interrupted" in one["last_user"]]
+
+
+def _state(ask, run_id):
+    """Give what OpenClaw says of the run's session; None where there is none."""
+    row = ask("sessions.describe", key=f"agent:alpha:subagent:{run_id}")["session"]
+    return row["status"] if row else None

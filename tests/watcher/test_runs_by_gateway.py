@@ -103,6 +103,12 @@ def test_it_runs_in_a_session_of_its_own_under_the_runs_id(begin, runs, openclaw
     assert runs.await_end()["status"] == "completed"
 
 
+def test_it_says_where_a_person_can_look_on(begin, runs, bus):
+    begin()
+    bus.wait_for(lambda _: runs.calls("alive"))
+    assert runs.calls("alive")[0] == {"claim": 1, "turn_id": "r_1", "session_key": SESSION}
+
+
 def test_the_last_words_are_the_output_with_what_they_cost(begin, runs, openclaw, workspace):
     openclaw.replies[SESSION] = "Four files."
     begin()

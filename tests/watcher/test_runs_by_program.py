@@ -118,7 +118,8 @@ def test_what_the_worker_wrote_is_told_with_its_size_and_hash(run, workspace):
     text = "import os; open(os.environ['WAKEBUS_RUN_OUTPUT'], 'w').write('found'); print('done')"
     end = run(*python(text))
     digest = hashlib.sha256(b"found").hexdigest()
-    assert end["file"] == {"path": FILE, "size": 5, "sha256": digest, "written_by": "worker"}
+    path = str(workspace / FILE)
+    assert end["file"] == {"path": path, "size": 5, "sha256": digest, "written_by": "worker"}
     assert end["output"] == "done\n"
     assert (workspace / FILE).read_text() == "found"
 

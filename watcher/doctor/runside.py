@@ -13,6 +13,7 @@ from watcher import program
 from watcher.doctor.finding import bad, ok
 from watcher.methods import name_meant
 from watcher.methods.child import environment
+from watcher.runs.fitness import SEEING
 from watcher.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from watcher.doctor.finding import Finding
     from watcher.settings import AgentSettings, Settings
 
-SEEING = ("auto", "gateway", "program")
 NO_RUNS = RunSettings()
 
 

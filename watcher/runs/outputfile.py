@@ -111,7 +111,8 @@ class OutputFile:
             raise
 
     def _tell(self, size: int, digest: str, writer: str) -> dict[str, Any]:
-        return {"path": self.path, "size": size, "sha256": digest, "written_by": writer}
+        path = str(self._workspace / self.path)
+        return {"path": path, "size": size, "sha256": digest, "written_by": writer}
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[int]:

@@ -7,25 +7,26 @@ there are, nor how OpenClaw or a process is spoken to.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watcher import log, program
+from watcher import log
 from watcher.bus import BusError
 from watcher.gatewaysession import GatewayError
 from watcher.gatewayturns import PAUSE_S, RETURN_S
 from watcher.methods import name_meant
-from watcher.methods.base import find_strange
-from watcher.methods.child import environment, explain
+from watcher.methods.child import explain
+from watcher.runs.bygateway import session_key
 from watcher.runs.byprogram import RESTARTED, tell_check
+from watcher.runs.fitness import UnfitError, check_fitness, check_workspace
 from watcher.runs.order import Halt, Order
 from watcher.runs.outputfile import OutputError, OutputFile
 from watcher.runs.result import Result, clean
 from watcher.settings import KEEP
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from watcher.clock import Clock
     from watcher.runs.book import Book, Entry
     from watcher.runs.bygateway import ByGateway
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 ALIVE_EVERY_S = 15.0
 LEAST_CHECK_S = 10.0  # for a check after a run that took its whole limit; the bus has that grace
 DELETE_TRIES, DELETE_AGAIN_S = 4, 5.0
-FIT = ("gateway", "program")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,16 +136,18 @@ class Running:
         return True
 
     def _beat(self, order: Order, done: threading.Event) -> None:
-        body = {"claim": order.claim}
-        if self._is_resumed:
+        body: dict[str, Any] = {"claim": order.claim}
+        is_seen = name_meant(self._agent) != "program"
+        if is_seen:  # where a person can look on
+            key = session_key(order, self._ordered_agent(order))
+            body |= {"turn_id": order.run_id, "session_key": key}
+        if is_seen or self._is_resumed:
             self._line.say_alive(body, self._halt)
         while not self._means.clock.wait(done, ALIVE_EVERY_S) and not self._halt.event.is_set():
             self._line.say_alive(body, self._halt)
 
     def _do(self, order: Order) -> Result | None:
-        agent = dataclasses.replace(
-            self._agent, local_agent=order.local_agent or self._agent.local_agent, session_key=""
-        )
+        agent = self._ordered_agent(order)
         is_program = name_meant(agent) == "program"
         if self._is_resumed and is_program:
             self._means.by_program.end_leftovers(order.run_id)
@@ -172,6 +174,11 @@ class Running:
             if order.verify and result.status == "completed":
                 self._check(order, agent, workspace, result, ends_s)
         return result
+
+    def _ordered_agent(self, order: Order) -> AgentSettings:
+        """Give the agent with the name that the bus's directory has for it in OpenClaw."""
+        local_agent = order.local_agent or self._agent.local_agent
+        return dataclasses.replace(self._agent, local_agent=local_agent, session_key="")
 
     def _settle_file(self, result: Result, output: OutputFile, before: list[int] | None) -> None:
         is_wanted = result.status == "completed" or bool(result.output)
@@ -216,9 +223,7 @@ class Running:
     def _clean_up(self) -> None:
         """Delete the transcript, now that the bus has the result."""
         order = Order.parse(self._entry.order)
-        agent = dataclasses.replace(
-            self._agent, local_agent=order.local_agent or self._agent.local_agent
-        )
+        agent = self._ordered_agent(order)
         for _ in range(DELETE_TRIES):
             try:
                 self._means.by_gateway.delete(order, agent)
@@ -239,61 +244,3 @@ class Running:
             # an entry that is behind could have a later life do it twice; the bus calls it lost
             log.warn("run_not_written", run=self._entry.run_id, error=error)
             self._means.book.drop(self._entry.run_id)
-
-
-class UnfitError(Exception):
-    """This node cannot or may not run it as ordered; the message is for the run's parent."""
-
-
-def check_fitness(agent: AgentSettings, order: Order) -> None:
-    """Hold an order against the worker's own settings, before anything is begun.
-
-    Raises:
-        UnfitError: it asks for what they do not allow.
-    """
-    setting = f"{program()} set {agent.name}"
-    method = name_meant(agent)
-    if method not in {"auto", *FIT}:
-        raise UnfitError(
-            f"{agent.name} is reached by {method}, which cannot see a run's end: on its node,"
-            f" {setting} method=gateway, or method=program with an argv"
-        )
-    if method == "program" and not agent.argv:
-        raise UnfitError(f"no argv is set for {agent.name}: on its node, {setting} argv=COMMAND")
-    trouble = "" if method == "program" else find_strange(agent)
-    if trouble:
-        raise UnfitError(trouble)
-    if order.model and order.model not in agent.runs.models:
-        raise UnfitError(
-            f"the model {order.model!r} is not allowed for {agent.name};"
-            f" {_list(agent.runs.models)}: on its node, {setting} runs.models=..."
-        )
-    if not order.verify:
-        return
-    if order.verify not in agent.runs.verify:
-        raise UnfitError(
-            f"{agent.name} has no check {order.verify!r}; {_list(agent.runs.verify)}:"
-            f" on its node, {setting} runs.verify.NAME=COMMAND"
-        )
-    command = agent.runs.verify[order.verify][0]
-    if shutil.which(command, path=environment(agent).get("PATH")) is None and "/" not in command:
-        raise UnfitError(f"the check {order.verify!r} cannot run: there is no {command} there")
-
-
-def check_workspace(agent: AgentSettings, named: str) -> Path:
-    """Give the worker's workspace.
-
-    Raises:
-        UnfitError: there is none.
-    """
-    setting = f"on its node, {program()} set {agent.name} runs.workspace=/PATH"
-    if not named:
-        raise UnfitError(f"no workspace is known for {agent.name}: {setting}")
-    path = Path(named)
-    if not path.is_dir():
-        raise UnfitError(f"the workspace {named} of {agent.name} is not a folder there: {setting}")
-    return path
-
-
-def _list(names: Any) -> str:
-    return f"allowed are {', '.join(names)}" if names else "none is set"

@@ -371,6 +371,33 @@ def test_a_run_that_is_anothers_by_now_is_stopped_and_left(desk, runs, tmp_path,
     assert list(folder.runs.iterdir()) == []
 
 
+def test_an_offer_that_comes_while_the_last_one_is_refused_is_not_forgotten(desk, runs, bus):
+    runs.offer(push=False)
+    working = desk("cat")
+
+    def refuse_and_offer(_run_id, _body):
+        runs._claim = real
+        working.take({"run_id": "r_1", "to_agent": "beta", "state": "queued"})
+        raise ProblemError(409, "conflict")
+
+    real, runs._claim = runs._claim, refuse_and_offer
+    working.adopt()
+    assert runs.await_end()["status"] == "completed"
+
+
+def test_what_the_book_holds_is_not_done_twice_however_often_it_is_looked_at(
+    desk, runs, bus, workspace
+):
+    runs.offer(push=False)
+    working = desk("sh", "-c", "echo ran >> log")
+    while not runs.ends:
+        working.adopt()
+    working.adopt()
+    assert working.wait_idle(10)
+    assert (workspace / "log").read_text() == "ran\n"
+    assert len(runs.calls("end")) == 1
+
+
 def test_many_run_at_once(desk, runs):
     for number in range(8):
         runs.offer(f"r_{number}", push=False, output=f"out/{number}.md")

@@ -69,19 +69,20 @@ class Book:
         except OSError as error:
             log.warn("run_not_forgotten", run=run_id, error=error)
 
-    def has(self, run_id: str) -> bool:
-        """Say whether a run is in hand."""
-        return self._path(run_id).exists()
+    def find(self, run_id: str) -> Entry | None:
+        """Give a run's entry as it is now; None where there is none that can be read."""
+        path = self._path(run_id)
+        try:
+            return _parse(plainjson.read(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            log.warn("run_unreadable", path=path, error=error)
+            return None
 
-    def read(self) -> list[Entry]:
-        """Give all entries, oldest id first; what cannot be read is said and left."""
-        found = []
-        for path in sorted(self._folder.glob("r_*.json")):
-            try:
-                found.append(_parse(plainjson.read(path.read_text(encoding="utf-8"))))
-            except (OSError, ValueError, TypeError) as error:
-                log.warn("run_unreadable", path=path, error=error)
-        return found
+    def list_runs(self) -> list[str]:
+        """Give the ids of all runs in it, oldest first."""
+        return sorted(path.stem for path in self._folder.glob("r_*.json"))
 
     def _path(self, run_id: str) -> Path:
         return self._folder / f"{run_id}.json"

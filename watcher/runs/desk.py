@@ -49,6 +49,7 @@ class Desk:
         self._stop = stop
         self._means: Means | None = None
         self._halts: dict[str, Halt] = {}
+        self._offered_again: dict[str, str] = {}
         self._changed = threading.Condition()
         self._is_closed = False
 
@@ -65,7 +66,7 @@ class Desk:
             if halt is not None:
                 halt.set(Halt.CANCELLED if notice.state == CANCELLED else Halt.OVER)
         elif notice.state == QUEUED:
-            self._start(Entry(notice.run_id, notice.worker))
+            self._start(notice.run_id, notice.worker)
 
     def take_text(self, data: str) -> None:
         """Take a frame of the stream."""
@@ -94,8 +95,8 @@ class Desk:
 
     def resume(self) -> None:
         """Go on with every run of the book that is not in hand."""
-        for entry in self._book.read():
-            self._start(entry)
+        for run_id in self._book.list_runs():
+            self._start(run_id)
 
     def halt_all(self) -> None:
         """Have every run stop, because the watcher does."""
@@ -114,32 +115,44 @@ class Desk:
         with self._changed:
             return self._changed.wait_for(lambda: not self._halts, timeout_s)
 
-    def _start(self, entry: Entry) -> None:
+    def _start(self, run_id: str, worker: str = "") -> None:
+        """Take a run in hand; one of the book needs no worker's name."""
         with self._changed:
-            if self._is_closed or entry.run_id in self._halts:
+            if self._is_closed:
                 return
-            halt = self._halts[entry.run_id] = Halt(threading.Event())
+            if run_id in self._halts:
+                if worker:  # it may be about to be given up because it had no place yet
+                    self._offered_again[run_id] = worker
+                return
+            halt = self._halts[run_id] = Halt(threading.Event())
         thread = threading.Thread(
-            target=self._run, args=(entry, halt), name=f"run-{entry.worker}", daemon=True
+            target=self._run, args=(run_id, worker, halt), name=run_id, daemon=True
         )
         try:
             thread.start()
         except RuntimeError as error:  # this machine has no thread left; it is offered again
-            log.warn("run_unstarted", run=entry.run_id, error=error)
-            self._forget(entry)
+            log.warn("run_unstarted", run=run_id, error=error)
+            self._forget(run_id)
 
-    def _run(self, entry: Entry, halt: Halt) -> None:
+    def _run(self, run_id: str, worker: str, halt: Halt) -> None:
         try:
-            self._work(entry, halt)
+            # read only now that nobody else has it in hand: before, it may have been finished
+            entry = self._book.find(run_id) or (Entry(run_id, worker) if worker else None)
+            if entry is not None:
+                self._work(entry, halt)
         except Exception as error:  # noqa: BLE001 - a run must not end the others
-            log.warn("run_thread_crashed", run=entry.run_id, error=repr(error))
+            log.warn("run_thread_crashed", run=run_id, error=repr(error))
         finally:
-            self._forget(entry)
+            again = self._forget(run_id)
+        if again:
+            self._start(run_id, again)
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, run_id: str) -> str:
+        """Let go of a run; give its worker where it was offered again meanwhile."""
         with self._changed:
-            self._halts.pop(entry.run_id, None)
+            self._halts.pop(run_id, None)
             self._changed.notify_all()
+            return self._offered_again.pop(run_id, "")
 
     def _work(self, entry: Entry, halt: Halt) -> None:
         # loaded when a run is there: a node without workers needs nothing of theirs

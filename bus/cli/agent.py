@@ -9,6 +9,7 @@ import click
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import confirm, facts, harmless, local_second, local_time, say, table
+from bus.cli.quieting import describe_quiet, quiet_fields, take_quiet
 from bus.cli.words import NAMES
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def show_agent(agent: Mapping[str, Any]) -> None:
             ("display name", agent.get("display_name")),
             ("takes", "every type" if agent.get("accepts") is None else agent["accepts"]),
             ("compartments", agent.get("compartments")),
+            *describe_quiet(agent),
             ("method", agent.get("method")),
             ("pending", agent.get("pending")),
             ("wake p50", speed_of(agent)),
@@ -153,6 +155,7 @@ def show_added(agent: Mapping[str, Any]) -> None:
 @click.argument("name", shell_complete=completing.agents)
 @fields
 @click.option("--accepts-all", is_flag=True, help="Take every type again.")
+@quiet_fields
 @click.option(
     "--shared-secret/--no-shared-secret",
     default=None,
@@ -164,7 +167,8 @@ def show_added(agent: Mapping[str, Any]) -> None:
 @calls_bus(as_admin=True)
 def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> None:
     """Change what the options name; the rest stays as it is."""
-    new = given(options) | ({"accepts": None} if accepts_all else {})
+    new = take_quiet(options)
+    new |= given(options) | ({"accepts": None} if accepts_all else {})
     if not new:
         raise click.UsageError("say what is to change; bus agent change --help lists it")
     agent = caller.bus.change_agent(name, **new)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from flask import request
 
+from bus.clock import shown_time
 from bus.directory import enrolment, nodes, service
 from bus.web.calls import Calls
 from bus.web.request import read_json, read_query
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 calls = Calls("directory")
 ADMIN = ("admin",)
 READERS = ("agent", "person", "admin")
+
+
+class QuietBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Quiet hours, or what is to change of them."""
+
+    zone: str | msgspec.UnsetType = msgspec.UNSET
+    windows: list[str] | msgspec.UnsetType = msgspec.UNSET
+    urgent_from: list[str] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class AgentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -35,11 +44,20 @@ class AgentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     paused: bool | msgspec.UnsetType = msgspec.UNSET
     shared_secret: bool | msgspec.UnsetType = msgspec.UNSET
     lead: bool | msgspec.UnsetType = msgspec.UNSET
+    quiet: QuietBody | msgspec.UnsetType | None = msgspec.UNSET
 
     def given(self) -> dict[str, Any]:
         """List what was given."""
-        fields = msgspec.structs.asdict(self)
-        return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+        fields = given_of(self)
+        if isinstance(self.quiet, QuietBody):
+            fields["quiet"] = given_of(self.quiet)
+        return fields
+
+
+def given_of(body: msgspec.Struct) -> dict[str, Any]:
+    """List what a body gives."""
+    fields = msgspec.structs.asdict(body)
+    return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
 
 
 class GroupBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -101,6 +119,8 @@ def show_all(conn: Any, principal: Principal, several: list[Participant]) -> lis
     for one in several:
         online = one.node_id is not None and run.presence.is_online(one.node_id)
         shown[one.id]["node_online"] = online
+        until = None if one.quiet is None else service.quiet_until(one.quiet, run.clock.now_ms())
+        shown[one.id]["quiet_until"] = shown_time(until)
         for facts in told:
             shown[one.id] |= facts[one.id]
     return [shown[one.id] for one in several]

@@ -11,6 +11,7 @@ from bus.directory import queries
 from bus.directory.apart import check_node
 from bus.directory.finding import find, find_node, get
 from bus.directory.model import KINDS
+from bus.directory.quiet import write_quiet
 from bus.directory.rules import check_name
 from bus.errors import InvalidRequestError, NameTakenError, NotFoundError
 from bus.store.log import Concerns, append
@@ -43,6 +44,7 @@ def add(tx: Transaction, fields: Mapping[str, Any]) -> Participant:
         "accepts": encode_types(fields.get("accepts")),
         "node_id": node_id_of(tx.conn, fields.get("node")),
         "lead": read_lead(kind, given=fields.get("lead", False)),
+        "quiet": write_quiet(tx.conn, None, fields.get("quiet")),
         "created_ms": tx.now_ms,
     }
     participant_id = queries.insert_participant(tx.conn, values)
@@ -136,6 +138,8 @@ def read_change(tx: Transaction, one: Participant, fields: Mapping[str, Any]) ->
         values["lead"] = read_lead(one.kind, given=fields["lead"])
     if "accepts" in fields:
         values["accepts"] = encode_types(fields["accepts"])
+    if "quiet" in fields:
+        values["quiet"] = write_quiet(conn, one.quiet, fields["quiet"])
     if "node" in fields:
         values["node_id"] = node_id_of(conn, fields["node"])
     return values

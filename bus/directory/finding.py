@@ -9,6 +9,7 @@ from bus.access import service as access
 from bus.access.rules import OPEN, may_see
 from bus.directory import queries
 from bus.directory.model import Participant
+from bus.directory.quiet import read_quiet
 from bus.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -116,4 +117,5 @@ def make(row: sa.Row[Any], compartments: frozenset[str]) -> Participant:
         row.removed_ms is not None,
         row.paused_ms,
         bool(row.lead),
+        read_quiet(row.quiet),
     )

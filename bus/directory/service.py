@@ -16,7 +16,9 @@ from bus.directory.finding import (
     visible,
 )
 from bus.directory.groups import list_groups, remove_group, set_group
+from bus.directory.quiet import kept_until, read_quiet, why_kept
 from bus.directory.reaching import reach, why_away, why_paused, why_unreached
+from bus.directory.rules import quiet_until
 from bus.directory.showing import show
 
 __all__ = [
@@ -27,12 +29,15 @@ __all__ = [
     "get",
     "hint",
     "is_visible",
+    "kept_until",
     "leads_of",
     "list_groups",
     "node_id_of",
     "people_of",
     "people_who_see",
+    "quiet_until",
     "reach",
+    "read_quiet",
     "remove",
     "remove_group",
     "resolve",
@@ -41,6 +46,7 @@ __all__ = [
     "show",
     "visible",
     "why_away",
+    "why_kept",
     "why_paused",
     "why_unreached",
 ]

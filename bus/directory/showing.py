@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.clock import shown_time, to_text
 from bus.directory import queries
+from bus.directory.quiet import show_allowed, show_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +23,14 @@ def show(
     """Show what is kept of agents and people; of their compartments only the reader's own."""
     by_id, nodes = {one.id: one for one in several}, queries.node_names(conn)
     rows = queries.with_ids(conn, list(by_id))
-    return {row.id: show_one(principal, by_id[row.id], row, nodes) for row in rows}
+    shown = {row.id: show_one(principal, by_id[row.id], row, nodes) for row in rows}
+    for one in by_id.values():
+        if one.quiet is not None and (
+            principal.kind == "admin" or principal.participant_id == one.id
+        ):
+            # Names of other compartments may be among them.
+            shown[one.id]["quiet"]["urgent_from"] = show_allowed(conn, one.quiet)
+    return shown
 
 
 def show_one(
@@ -45,6 +53,7 @@ def show_one(
         "paused": one.paused,
         "paused_at": shown_time(one.paused_ms),
         "lead": one.is_lead,
+        "quiet": show_quiet(one.quiet),
         "shared_secret": bool(row.open_to_secret),
         "method": row.method,
         "method_why": row.method_why,

@@ -8,6 +8,7 @@ from bus.guard import service as guard
 from bus.mail import keeping_queries, queries
 from bus.mail.moves import end, make_deliverable, move, requeue
 from bus.mail.notes import tell_delay
+from bus.mail.quiet import settle_quiet
 from bus.mail.rules import is_scheduled, next_due
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def do_one(tx: Transaction, row: Row) -> None:
         requeue(tx, row, "its lease ended without an ack", counted=True)
     elif row.expires_ms is not None and row.expires_ms <= tx.now_ms:
         end(tx, row, "expired", f"not read in time ({row.reason or row.state})")
+    elif row.quiet_ms is not None:
+        settle_quiet(tx, row.recipient_id)
     elif is_scheduled(row._asdict()):
         release_scheduled(tx, row)
     elif row.delayed_ms is None:

@@ -34,6 +34,28 @@ def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[int] =
     return [row for row in rows if row.id not in without][:limit]
 
 
+HELD_QUIET = Statement(
+    FULL.where(
+        deliveries.c.recipient_id == bind("recipient_id"),
+        deliveries.c.ended_ms.is_(None),
+        deliveries.c.quiet_ms.is_not(None),
+    )
+    .order_by(deliveries.c.priority, deliveries.c.id)
+    .limit(bind("most"))
+)
+
+
+def held_quiet(conn: sa.Connection, recipient_id: int, limit: int) -> list[Row]:
+    """Read what is held for somebody's quiet hours, the most important first."""
+    return HELD_QUIET.rows(conn, recipient_id=recipient_id, most=limit)
+
+
+def look_at_quiet(conn: sa.Connection, now_ms: int) -> None:
+    """Have all that is held for quiet hours be looked at now."""
+    later = sa.and_(deliveries.c.quiet_ms.is_not(None), deliveries.c.due_ms > now_ms)
+    conn.execute(deliveries.update().where(later).values(due_ms=now_ms))
+
+
 def first_due(conn: sa.Connection, without: Collection[int] = ()) -> int | None:
     rows = NEXT_DUE.rows(conn, most=1 + len(without))
     return next((row.due_ms for row in rows if row.id not in without), None)

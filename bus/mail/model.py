@@ -12,6 +12,7 @@ LONGEST_LEASE_S = 86_400
 FAILED = ("dead", "expired", "refused")
 """Ends of which the sender was told; such a delivery can be sent again."""
 PRIORITIES = ("urgent", "high", "normal", "low")
+URGENT = 0
 SYSTEM = "wakebus"
 """The name under which the bus itself writes; nobody can take it."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bus.directory import service as directory
 from bus.mail import queries
-from bus.mail.model import ENDS, PRIORITIES, SYSTEM
+from bus.mail.model import ENDS, PRIORITIES, SYSTEM, URGENT
 from bus.mail.rules import next_due, shown_attempt
 from bus.store.log import Concerns, append
 
@@ -55,6 +56,8 @@ def move(  # noqa: PLR0913 - a rung has that many facts
     changes |= {"state": state, "reason": reason, "seen": int(seen)}
     if wake_id is not None:
         changes["wake_id"] = wake_id
+    if row.quiet_ms is not None:
+        changes.setdefault("quiet_ms", None)
     if state in ENDS:
         changes["ended_ms"] = tx.now_ms
     changes["due_ms"] = next_due({**row._asdict(), **changes}, tx.config.delayed_s)
@@ -84,6 +87,7 @@ def create(tx: Transaction, copy: Copy, times: Mapping[str, int | None]) -> None
             "reason": copy.reason,
             "priority": copy.priority,
             "wakes": copy.wakes,
+            "quiet_ms": times["quiet_ms"],
             "due_ms": due,
             **place,
         },
@@ -144,10 +148,34 @@ def append_message(tx: Transaction, row: Row | Copy) -> int:
     return append(tx, "message", data, Concerns(row.recipient_id, row.sender_id))
 
 
-def make_deliverable(tx: Transaction, row: Row, reason: str = "") -> None:
-    """Queue a delivery that was held: it gets its place in the log now, not before."""
-    move(tx, row, "queued", reason, seq=append_message(tx, row), queued_ms=tx.now_ms)
+def make_deliverable(tx: Transaction, row: Row, reason: str = "") -> Row:
+    """Queue a delivery that was held, unless it is quiet: its place in the log it gets only now."""
+    kept = keep_quiet(tx, row)
+    if kept is not None:
+        return kept
+    now = move(tx, row, "queued", reason, seq=append_message(tx, row), queued_ms=tx.now_ms)
     tx.announce("mail_queued", participant_id=row.recipient_id)
+    return now
+
+
+def quiet_until(tx: Transaction, row: Row) -> int | None:
+    """Give until when a delivery is kept from its recipient by quiet hours, or None."""
+    return directory.kept_until(
+        tx.conn,
+        directory.read_quiet(row.to_quiet),
+        tx.now_ms,
+        sender_id=row.sender_id,
+        is_urgent=row.priority == URGENT,
+    )
+
+
+def keep_quiet(tx: Transaction, row: Row, **changes: Any) -> Row | None:
+    """Hold a delivery for its recipient's quiet hours; None where nothing keeps it now."""
+    quiet, until = directory.read_quiet(row.to_quiet), quiet_until(tx, row)
+    if quiet is None or until is None:
+        return None
+    why = directory.why_kept(quiet, until)
+    return move(tx, row, "held", why, seq=None, quiet_ms=until, **changes)
 
 
 def requeue(tx: Transaction, row: Row, reason: str, *, counted: bool, is_told: bool = True) -> str:
@@ -159,7 +187,10 @@ def requeue(tx: Transaction, row: Row, reason: str, *, counted: bool, is_told: b
     if failed >= tx.config.max_attempts:
         reason = f"{failed} attempts without an ack; the last: {reason}"
         return end(tx, row, "dead", reason, failed_attempts=failed)
-    move(tx, row, "queued", reason, failed_attempts=failed, lease_until_ms=None, lease_wake=None)
+    unread = {"failed_attempts": failed, "lease_until_ms": None, "lease_wake": None}
+    if row.wakes and keep_quiet(tx, row, **unread) is not None:
+        return "held"
+    move(tx, row, "queued", reason, **unread)
     if is_told:
         tx.announce("mail_queued", participant_id=row.recipient_id)
     return "queued"

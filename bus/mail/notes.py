@@ -64,16 +64,20 @@ def write(tx: Transaction, row: Row, kind: str, body: str, *, wake: bool) -> Non
     write_to(tx, draft, context, row.sender_id)
 
 
-def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> None:
-    """Deliver what the bus wrote, also into a full inbox; unread it lasts as long as what ended."""
+def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> str:
+    """Deliver what the bus wrote, also into a full inbox; unread it lasts as long as what ended.
+
+    Gives its id, or an empty text where nobody is there any more.
+    """
     recipient = directory.get(tx.conn, participant_id)
     if recipient.removed or recipient.kind == "worker":  # which has no inbox that anybody reads
-        return
+        return ""
     make_room(tx, participant_id)
     draft = replace(draft, expires_ms=tx.now_ms + tx.config.retention_s * 1000)
     sent = write_message(tx, draft, context, sender_id=None, trust="system")
     deliver(tx, sent, recipient, "")
     tx.announce("mail_queued", participant_id=recipient.id)
+    return sent.id
 
 
 def tell(tx: Transaction, participant_id: int, kind: str, body: str, *, wake: bool) -> None:

@@ -25,6 +25,7 @@ FULL = sa.select(
     sender.c.kind.label("from_kind"),
     sender.c.accepts.label("from_accepts"),
     recipient.c.name.label("to_name"),
+    recipient.c.quiet.label("to_quiet"),
 ).select_from(
     deliveries.join(messages, messages.c.id == deliveries.c.message_id)
     .join(recipient, recipient.c.id == deliveries.c.recipient_id)
@@ -35,7 +36,7 @@ INSERT_MESSAGE = insert(messages)
 INSERT_DELIVERY = insert(
     deliveries,
     *("message_id", "recipient_id", "state", "reason", "priority"),
-    *("seq", "wakes", "due_ms", "queued_ms"),
+    *("seq", "wakes", "quiet_ms", "due_ms", "queued_ms"),
     returning="id",
 )
 INSERT_RUNG = insert(ladder)

@@ -173,5 +173,6 @@ def send_again(tx: Transaction, principal: Principal, row: Row, expires_ms: int 
     if held:
         move(tx, again, "held", held)
         return {"result": "held", "state": "held", "reason": held}
-    make_deliverable(tx, again, f"sent again by {by}")
-    return {"result": "queued", "state": "queued"}
+    now = make_deliverable(tx, again, f"sent again by {by}")
+    why = {"reason": now.reason} if now.state == "held" else {}
+    return {"result": now.state, "state": now.state, **why}

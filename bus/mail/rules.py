@@ -186,7 +186,7 @@ def quote(text: str, most: int = 1000) -> str:
 
 
 def is_scheduled(delivery: Mapping[str, Any]) -> bool:
-    """Say whether a delivery is held until its time, and not by the guard."""
+    """Say whether a delivery is held until a time, and not by the guard."""
     return delivery["state"] == "held" and not delivery["reason"].startswith("guard")
 
 
@@ -201,7 +201,7 @@ def next_due(delivery: Mapping[str, Any], delayed_s: int) -> int | None:
         return int(delivery["lease_until_ms"])
     times = [delivery["expires_ms"]]
     if is_scheduled(delivery):
-        times.append(delivery["deliver_ms"])
+        times.append(delivery["quiet_ms"] or delivery["deliver_ms"])
     elif delivery["delayed_ms"] is None:
         times.append((delivery["queued_ms"] or delivery["created_ms"]) + delayed_s * 1000)
     known = [time for time in times if time is not None]

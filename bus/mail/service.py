@@ -9,6 +9,7 @@ from bus.mail import inbox_queries, keeping_queries, notes, queries, tracing
 from bus.mail.cancelling import cancel
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
+from bus.mail.quiet import settle_quiet
 from bus.mail.redriving import Which, list_dead, redrive, redrive_all
 from bus.mail.render import Reader, harmless, one_line
 from bus.mail.resulting import Place, find_place, keep_answer, send_result
@@ -78,6 +79,7 @@ def register(hooks: Hooks) -> None:
     hooks.on("delivery_failed", notes.on_failed)
     hooks.on("thread_held", notes.tell_people)
     hooks.on("participant_removed", notes.on_removed)
+    hooks.on("participant_changed", settle_quiet)
     hooks.on("pending_events", pending_events)
 
 

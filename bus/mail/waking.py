@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bus.mail import inbox_queries, queries, render, waking_queries
+from bus.directory import service as directory
+from bus.mail import inbox_queries, keeping_queries, queries, render, waking_queries
 from bus.mail.model import LONGEST_LEASE_S
-from bus.mail.moves import end, move, requeue
+from bus.mail.moves import end, keep_quiet, move, requeue
 from bus.mail.rules import LIFE, first_of_life
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ def last_lease_ms(conn: sa.Connection, participant_id: int) -> int | None:
     return max(
         (row.lease_until_ms for row in inbox_queries.leased(conn, participant_id)), default=None
     )
+
+
+def keep_all_quiet(tx: Transaction, participant_id: int) -> None:
+    """Hold what came before an agent's quiet hours and nobody has read in them."""
+    quiet = directory.get(tx.conn, participant_id).quiet
+    if quiet is not None and directory.quiet_until(quiet, tx.now_ms) is not None:
+        for row in waking_queries.waiting(tx.conn, participant_id):
+            keep_quiet(tx, row)
 
 
 def set_notified(tx: Transaction, participant_id: int, wake_id: str) -> None:
@@ -100,6 +109,7 @@ def spare(tx: Transaction, until_ms: int) -> None:
     waking_queries.spare_leases(tx.conn, until_ms)
     beyond = tx.now_ms + LONGEST_LEASE_S * 1000
     waking_queries.shorten_leases(tx.conn, beyond, tx.now_ms + tx.config.lease_s * 1000)
+    keeping_queries.look_at_quiet(tx.conn, tx.now_ms)
     waking_queries.hasten_notes(tx.conn, tx.now_ms + tx.config.delayed_s * 1000)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.mail import queries
+from bus.mail.model import URGENT
 from bus.mail.moves import Copy, create
 
 if TYPE_CHECKING:
@@ -80,6 +81,16 @@ def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> d
     draft = sent.draft
     if not held and draft.deliver_ms is not None and draft.deliver_ms > tx.now_ms:
         held = f"scheduled for {to_text(draft.deliver_ms)}"
+    quiet_ms = None
+    if not held and recipient.quiet is not None:
+        quiet_ms = directory.kept_until(
+            tx.conn,
+            recipient.quiet,
+            tx.now_ms,
+            sender_id=sent.sender_id,
+            is_urgent=draft.priority == URGENT,
+        )
+        held = "" if quiet_ms is None else directory.why_kept(recipient.quiet, quiet_ms)
     copy = Copy(
         message_id=sent.id,
         sender_id=sent.sender_id,
@@ -92,6 +103,7 @@ def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> d
         state="held" if held else "queued",
         reason=held,
     )
-    create(tx, copy, {"deliver_ms": draft.deliver_ms, "expires_ms": draft.expires_ms})
+    times = {"deliver_ms": draft.deliver_ms, "expires_ms": draft.expires_ms, "quiet_ms": quiet_ms}
+    create(tx, copy, times)
     why = held or directory.why_paused(recipient)
     return {"to": recipient.name, "state": copy.state} | ({"reason": why} if why else {})

@@ -119,6 +119,8 @@ participants = table(
     number("paused_ms", null=True),
     number("lead", default=0),
     number("open_to_secret", default=1),
+    text("quiet", null=True),
+    number("brief_ms", null=True),
     text("method", default=""),
     text("method_why", default=""),
     number("generation", default=0),
@@ -225,6 +227,7 @@ deliveries = table(
     text("wake_id", null=True),
     number("wakes", default=1),
     number("until_ms", null=True),
+    number("quiet_ms", null=True),
     number("due_ms", null=True),
     number("queued_ms", null=True),
     number("delayed_ms", null=True),
@@ -265,6 +268,7 @@ sa.Index(
     postgresql_where=IS_FAILED,
 )
 index_known("ix_deliveries_due", deliveries.c.due_ms)
+index_known("ix_deliveries_quiet", deliveries.c.quiet_ms)
 index_known("ix_deliveries_ended", deliveries.c.ended_ms)
 
 ladder = table(

@@ -40,6 +40,8 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
     agent = queries.agent(tx.conn, participant_id)
     if agent.kind != "named" or agent.paused or agent.removed_ms or agent.node_id is None:
         return
+    if agent.quiet is not None:
+        mail.keep_all_quiet(tx, participant_id)
     waiting = mail.pending(tx.conn, participant_id)
     if not waiting.total:
         return

@@ -167,8 +167,12 @@ def do_due(tx: Transaction, aside: SetAside) -> int:
 
 def do_one(tx: Transaction, wake: Row) -> None:
     """Ask a wake whose pause is over, or that nobody took; close one whose time is up."""
-    if wake.state in {"paused", "asked"}:
-        ask(tx, wake)
+    if wake.state in UNTAKEN:
+        mail.keep_all_quiet(tx, wake.participant_id)
+        if mail.is_pending(tx.conn, wake.participant_id):
+            ask(tx, wake)
+        else:
+            close(tx, wake, "nothing_left", "its agent's quiet hours have begun", failed=False)
     elif wake.state == "received":
         reason = "the watcher took the wake and said nothing more"
         close(tx, wake, "lost", reason, failed=True, counted=False)

@@ -123,3 +123,26 @@ def test_one_more_agent_for_a_node_that_is_there_is_the_next_command(as_admin):
         done = as_admin(*command.replace("NAME", "cleo").split())
         assert done.code == 0, done.err
     assert "ben, cleo" in as_admin("node", "list").out
+
+
+def test_quiet_hours_are_set_shown_and_ended(as_admin):
+    as_admin("agent", "add", "pat", "--kind", "person")
+    as_admin("agent", "add", "lead")
+    change = ("agent", "change", "pat")
+    refused = as_admin(*change, "--quiet", "on")
+    assert refused.code != 0
+    assert "Europe/Berlin" in refused.err
+    usual = as_admin(*change, "--quiet", "on", "--zone", "Europe/Berlin")
+    assert "03:00-08:00 in Europe/Berlin" in usual.out
+    both = ("--quiet", "sun-thu 22:00-07:00", "--quiet", "fri,sat 23:30-10:00")
+    kept = as_admin(*change, *both, "--urgent-from", "lead", "--json").json["quiet"]
+    assert kept == {
+        "zone": "Europe/Berlin",
+        "windows": ["mon,tue,wed,thu,sun 22:00-07:00", "fri,sat 23:30-10:00"],
+        "urgent_from": ["lead"],
+    }
+    assert as_admin(*change, "--urgent-from", "", "--json").json["quiet"]["urgent_from"] == []
+    assert "nobody" in as_admin("agent", "show", "pat").out
+    assert "every person" in as_admin(*change, "--urgent-from-people").out
+    assert as_admin(*change, "--no-quiet", "--zone", "UTC").code == 2
+    assert "quiet" not in as_admin(*change, "--no-quiet").out

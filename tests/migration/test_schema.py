@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -45,3 +46,17 @@ def test_a_database_of_a_newer_program_is_left_alone(config):
     engine.dispose()
     with pytest.raises(SchemaError, match="9999"):
         migrate(config)
+
+
+def test_a_database_of_before_quiet_hours_keeps_its_agents_and_is_quiet_for_none(config):
+    engine = sa.create_engine(f"sqlite:///{config.db_path}")
+    with engine.begin() as conn:
+        command.upgrade(alembic_config(conn), "0005")
+        conn.exec_driver_sql(
+            "INSERT INTO participants (name, kind, created_ms) VALUES ('old', 'person', 1)"
+        )
+    assert migrate(config)[-1] == HEAD
+    with engine.connect() as conn:
+        row = conn.execute(sa.text("SELECT name, quiet, brief_ms FROM participants")).one()
+        assert tuple(row) == ("old", None, None)
+    engine.dispose()

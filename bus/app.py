@@ -10,6 +10,7 @@ from bus import logs
 from bus.access import api as access_api
 from bus.board import api as board_api
 from bus.board import service as board
+from bus.brief import api as brief_api
 from bus.clock import Clock, SystemClock
 from bus.directory import api as directory_api
 from bus.directory import nodes
@@ -48,6 +49,7 @@ ROUTES = (
     *(access_api, directory_api, mail_api, inbox_api, settling_api, redriving_api, wakes_api),
     board_api,
     *(runs_api, runs_node_api),
+    brief_api,
     *(stream, health, openapi),
 )
 

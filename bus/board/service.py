@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from bus.board import queries, rules
 from bus.board.finding import find, find_chief, is_chief, roles_of
 from bus.board.linking import on_removed, on_run_dispatched, on_run_ended
-from bus.board.model import ADDED, BACKLOG, Draft, Which
+from bus.board.model import ADDED, BACKLOG, BLOCKED, Draft, Which
 from bus.board.moving import act
 from bus.board.showing import show, show_entry, show_whole
 from bus.board.writing import write_history, write_note
+from bus.clock import from_text
 from bus.directory import service as directory
 from bus.errors import ForbiddenError, InvalidRequestError
 from bus.mail import service as mail
+from bus.mail.rules import quote
+from bus.sections import Entry, Section
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from bus.access.model import Principal
     from bus.config import Config
     from bus.directory.model import Participant
+    from bus.sections import Span
     from bus.store.transaction import Hooks, Transaction
 
 __all__ = ["act", "add", "add_note", "check_link", "list_tasks", "register", "show_task"]
@@ -34,6 +38,7 @@ def register(hooks: Hooks) -> None:
     hooks.on("run_dispatched", on_run_dispatched)
     hooks.on("run_ended", on_run_ended)
     hooks.on("participant_removed", on_removed)
+    hooks.on("brief_sections", tell_blocked)
 
 
 def check_link(tx: Transaction, principal: Principal, task_id: str) -> None:
@@ -77,6 +82,22 @@ def list_tasks(
     there = queries.with_ids(conn, ids[: which.limit])
     shown = [show(there[task_id], now_ms, config) for task_id in ids[: which.limit]]
     return {"tasks": shown, "next": shown[-1]["id"] if len(ids) > which.limit else None}
+
+
+def tell_blocked(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:
+    """Tell in a brief which tasks are blocked now, since whenever."""
+    which = Which(statuses=(BLOCKED,), limit=span.most)
+    page = list_tasks(conn, principal, which, span.until_ms, span.config)
+    entries = tuple(
+        Entry(
+            from_text(task["changed_at"]),
+            f"blocked by {task['blocked_by'] or 'wakebus'}: {quote(task['title'])} ({task['id']})",
+            task["id"],
+        )
+        for task in page["tasks"]
+    )
+    is_cut = page["next"] is not None
+    return [Section("blocked", "blocked tasks", 10, entries, len(entries), is_cut=is_cut)]
 
 
 def find_party(conn: sa.Connection, principal: Principal, name: str) -> Participant:

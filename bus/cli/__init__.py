@@ -35,6 +35,7 @@ COMMANDS = {
     "dead": "dead",
     "redrive": "redrive",
     "trace": "trace",
+    "brief": "brief",
     "tail": "tail",
     "wakes": "wakes",
     "task": "task",

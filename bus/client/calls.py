@@ -59,6 +59,14 @@ class BusClient(MailCalls, BoardCalls, RunCalls, AdministrationCalls):
         params = {"agent": agent, "state": "all" if every else None, "limit": limit}
         return self._get("/api/wakes", params)
 
+    def brief(self, *, since: str | None = None, limit: int | None = None) -> Json:
+        """Say what happened since a time, or since the last brief that was seen."""
+        return self._get("/api/brief", {"since": since, "limit": limit})
+
+    def brief_seen(self, until: str) -> Json:
+        """Have the next brief begin where this one ended."""
+        return self._ask("POST", "/api/brief", json={"seen_until": until}, repeatable=True)
+
     def whoami(self) -> Json:
         return self._get("/api/whoami")
 

@@ -17,6 +17,12 @@ HOLD = Statement(
         holds.c.thread == bind("thread")
     )
 )
+HELD = Statement(
+    sa.select(holds.c.thread, holds.c.at_ms, holds.c.reason)
+    .where(holds.c.released_ms.is_(None))
+    .order_by(holds.c.at_ms.desc())
+    .limit(bind("most"))
+)
 PAIR = (bind("one"), bind("other"))
 COUNT_BETWEEN = Statement(
     sa.select(sa.func.count())
@@ -45,6 +51,11 @@ def release(conn: sa.Connection, thread: str, hops: int, now_ms: int) -> bool:
 def hold_of(conn: sa.Connection, thread: str) -> Row | None:
     """Give why a thread is or was held, and when it was let go and how far it had come then."""
     return HOLD.first(conn, thread=thread)
+
+
+def list_held(conn: sa.Connection, limit: int) -> list[Row]:
+    """List the threads that are held now, newest first."""
+    return HELD.rows(conn, most=limit)
 
 
 def inherit(conn: sa.Connection, thread: str, new: str) -> None:

@@ -10,6 +10,7 @@ from bus.guard.rules import judge
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 MINUTE_MS = 60_000
@@ -19,6 +20,11 @@ def is_held(conn: sa.Connection, thread: str) -> str:
     """Give the reason for which a thread is held, or an empty text."""
     hold = queries.hold_of(conn, thread)
     return hold.reason if hold is not None and hold.released_ms is None else ""
+
+
+def list_held(conn: sa.Connection, limit: int) -> list[Row]:
+    """List the threads that are held now, newest first, with the reason."""
+    return queries.list_held(conn, limit)
 
 
 def check(tx: Transaction, thread: str, hops: int, pair: tuple[int, int]) -> str:

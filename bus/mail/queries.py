@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bus.ids import TIME_CHARS, encode
 from bus.store.schema import IS_FAILED, deliveries, idempotency, ladder, messages, participants
 from bus.store.statement import Statement, Update, bind, insert
 
@@ -125,6 +126,33 @@ def failed(  # noqa: PLR0913, PLR0917 - what narrows a list
         ends = (messages.c.sender_id == own_of, deliveries.c.recipient_id == own_of)
         query = query.where(sa.or_(*ends))
     return conn.execute(query.order_by(deliveries.c.id.desc()).limit(limit)).all()
+
+
+SENT_SINCE = Statement(
+    sa.select(
+        *(messages.c[name] for name in ("thread", "type", "subject", "sender_id", "created_ms")),
+        *(deliveries.c[name] for name in ("message_id", "recipient_id", "seq")),
+        sender.c.name.label("from_name"),
+        recipient.c.name.label("to_name"),
+    )
+    .select_from(
+        messages.join(deliveries, deliveries.c.message_id == messages.c.id)
+        .join(recipient, recipient.c.id == deliveries.c.recipient_id)
+        .outerjoin(sender, sender.c.id == messages.c.sender_id)
+    )
+    .where(messages.c.id >= bind("first"))
+    .order_by(messages.c.id.desc())
+    .limit(bind("most"))
+)
+
+
+def sent_since(conn: sa.Connection, since_ms: int, limit: int) -> Sequence[Row]:
+    """Read whose messages were sent since a time, newest first and without bodies.
+
+    By their ids, which begin with the time: the index of the keys is enough.
+    """
+    first = f"m_{encode(since_ms, TIME_CHARS)}"
+    return SENT_SINCE.rows(conn, first=first, most=limit)
 
 
 IN_THREAD = FULL.where(messages.c.thread == bind("thread"))

@@ -77,7 +77,7 @@ def tell(tx: Transaction, participant_id: int, rows: Sequence[Row]) -> int | Non
     lines += [line_of(row) for row in rows[:LISTED]]
     if len(rows) > LISTED:
         lines.append(f"- and {len(rows) - LISTED} more")
-    lines.append("Read them: bus inbox")
+    lines.append("Read them: bus inbox. What else happened: bus brief")
     draft = Draft(
         to=(),
         body="\n".join(lines),

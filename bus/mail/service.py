@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
-from bus.mail import inbox_queries, keeping_queries, notes, queries, tracing
+from bus.mail import briefing, inbox_queries, keeping_queries, notes, queries, tracing
 from bus.mail.cancelling import cancel
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
@@ -80,6 +80,7 @@ def register(hooks: Hooks) -> None:
     hooks.on("thread_held", notes.tell_people)
     hooks.on("participant_removed", notes.on_removed)
     hooks.on("participant_changed", settle_quiet)
+    hooks.on("brief_sections", briefing.tell)
     hooks.on("pending_events", pending_events)
 
 

@@ -39,6 +39,8 @@ ANSWERS = {
     "GET /api/deliveries": done("deliveries next"),
     "POST /api/deliveries/redrive": done("results next"),
     "POST /api/threads/<thread>/release": done("thread released"),
+    "GET /api/brief": Answer((200,), "since until sections threads", ("text/plain",)),
+    "POST /api/brief": done("seen_until"),
     "GET /api/stream": Answer((200,), texts=("text/event-stream",)),
     "GET /api/wakes": done("wakes"),
     "POST /api/wakes/<wake_id>": done("wake_id state open next_wake"),

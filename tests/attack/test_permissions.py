@@ -195,6 +195,10 @@ ASKS = {
         "/api/deliveries/redrive", {}, make_dead(world, owner, case)),
     "POST /api/threads/<thread>/release": lambda world, owner, _: (
         f"/api/threads/{thread_of(world, world.send(owner, 'ben'))}/release", None, "released"),
+    "GET /api/brief": lambda world, owner, case: (
+        "/api/brief?limit=200", None, make_dead(world, owner, case)),
+    "POST /api/brief": lambda *_: (
+        "/api/brief", {"seen_until": "2026-01-01T00:00:00Z"}, "seen_until"),
     "GET /api/stream": stream,
     "GET /api/wakes": wakes,
     "POST /api/wakes/<wake_id>": lambda world, _owner, _: (

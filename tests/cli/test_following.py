@@ -100,3 +100,20 @@ def test_a_wake_that_is_asked_again_is_written_once_and_each_new_state_too(capsy
     for event in events:
         shown.show(program, event)
     assert len(capsys.readouterr().out.splitlines()) == len(events)
+
+
+def test_a_brief_is_told_once_and_again_on_request(as_admin, act_as):
+    lead = act_as("lead")
+    act_as("other")
+    as_admin("agent", "add", "pat", "--kind", "person")
+    lead("send", "other", "all done", "--type", "RESULT", "--subject", "it is done")
+    first = lead("brief")
+    assert first.code == 0, first.err
+    assert "it is done" in first.out
+    assert "results" in first.out
+    assert "nothing happened" in lead("brief").out
+    again = next(line for line in first.out.splitlines() if "bus brief --since" in line)
+    since = again.split()[-1]
+    assert "it is done" in lead("brief", "--since", since).out
+    assert "it is done" in as_admin("brief").out
+    assert "it is done" in as_admin("brief").out, "the administration has no last one"

@@ -1,0 +1,60 @@
+"""`bus brief`: what happened since one looked last, by thread, the most important first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bus.cli.calling import Caller, calls_bus
+from bus.cli.output import harmless, local_second, paint, say, with_local_times
+from bus.cli.words import LAST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COLOURS = {"blocked": "red", "dead": "red", "held": "yellow", "results": "green"}
+
+
+@click.command("brief")
+@click.option(
+    "--since",
+    type=LAST,
+    metavar="TIME",
+    help="Since then, and the next brief stays as it is; 21:00 is the last time that it was 21:00.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 200),
+    default=50,
+    show_default=True,
+    help="At most so many of each kind.",
+)
+@calls_bus()
+def command(caller: Caller, *, since: str | None, limit: int) -> None:
+    """Say what happened since your last brief: blocked, dead, held, results, what waits."""
+    answer = caller.bus.brief(since=since, limit=limit)
+    caller.show(answer, lambda: show(answer))
+    if since is None and caller.bus.whoami()["kind"] != "admin":
+        caller.bus.brief_seen(answer["until"])  # once it is shown: a lost answer loses nothing
+
+
+def show(brief: Mapping[str, Any]) -> None:
+    """Write a brief."""
+    since = local_second(brief["since"])
+    counts = ", ".join(
+        f"{one['total']}{'+' if one['cut'] else ''} {harmless(one['title'])}"
+        for one in brief["sections"]
+    )
+    say(paint(f"Since {since}: {counts or 'nothing happened'}", bold=True))
+    for group in brief["threads"]:
+        if group["thread"] is not None:
+            subject = f"  {harmless(group['subject'])}" if group["subject"] else ""
+            say(f"\n{paint(harmless(group['thread']), bold=True)}{subject}")
+        else:
+            say()
+        for item in group["items"]:
+            kind = paint(f"{harmless(item['section']):<8}", COLOURS.get(item["section"]))
+            say(f"  {kind}  {local_second(item['at'])}  {with_local_times(harmless(item['text']))}")
+    if brief["threads"]:
+        say(f"\nThe same again: bus brief --since {harmless(brief['since'])}")

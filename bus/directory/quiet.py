@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -68,9 +68,15 @@ def write_quiet(
     )
 
 
+@cache
+def zone_names() -> frozenset[str]:
+    """Name the zones that there are; the files of the machine are looked at once."""
+    return frozenset(available_timezones() - NO_ZONES)
+
+
 def check_zone(name: str) -> str:
     """Refuse what is no zone; 22:00 without one would be anybody's."""
-    zones = available_timezones() - NO_ZONES
+    zones = zone_names()
     if name in zones:
         return name
     if not name:

@@ -169,13 +169,13 @@ def quiet_until(tx: Transaction, row: Row) -> int | None:
     )
 
 
-def keep_quiet(tx: Transaction, row: Row, **changes: Any) -> Row | None:
+def keep_quiet(tx: Transaction, row: Row) -> Row | None:
     """Hold a delivery for its recipient's quiet hours; None where nothing keeps it now."""
     quiet, until = directory.read_quiet(row.to_quiet), quiet_until(tx, row)
     if quiet is None or until is None:
         return None
     why = directory.why_kept(quiet, until)
-    return move(tx, row, "held", why, seq=None, quiet_ms=until, **changes)
+    return move(tx, row, "held", why, seq=None, quiet_ms=until)
 
 
 def requeue(tx: Transaction, row: Row, reason: str, *, counted: bool, is_told: bool = True) -> str:
@@ -187,10 +187,7 @@ def requeue(tx: Transaction, row: Row, reason: str, *, counted: bool, is_told: b
     if failed >= tx.config.max_attempts:
         reason = f"{failed} attempts without an ack; the last: {reason}"
         return end(tx, row, "dead", reason, failed_attempts=failed)
-    unread = {"failed_attempts": failed, "lease_until_ms": None, "lease_wake": None}
-    if row.wakes and keep_quiet(tx, row, **unread) is not None:
-        return "held"
-    move(tx, row, "queued", reason, **unread)
+    move(tx, row, "queued", reason, failed_attempts=failed, lease_until_ms=None, lease_wake=None)
     if is_told:
         tx.announce("mail_queued", participant_id=row.recipient_id)
     return "queued"

@@ -171,10 +171,13 @@ def test_held_mail_that_is_wanted_no_longer_expires_and_its_sender_is_told(night
 
 def test_mail_that_expires_as_the_night_ends_is_not_delivered(night):
     expires = round(datetime.fromisoformat("2027-01-16T06:00:00Z").timestamp() * 1000)
+    night.send("bob", "pat")
     sent = night.send("alice", "pat", expires_ms=expires)
     go(night, "2027-01-16T06:00:00Z")
     assert state(night, "alice", sent)[0] == "expired"
-    assert night.read("pat") == []
+    items = night.read("pat")
+    assert [item.row.type for item in items] == ["MESSAGE", "BRIEF"]
+    assert items[1].row.subject == "1 message came in your quiet hours"
 
 
 def test_scheduled_mail_that_falls_into_the_night_waits_for_its_end(night):

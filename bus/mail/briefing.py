@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
 
 RESULT = "RESULT"
-SCAN = 2000
+SCAN = 1000
 """So many deliveries are looked at, the newest."""
 QUOTED = 160
 

@@ -140,8 +140,8 @@ SENT_SINCE = Statement(
         .join(recipient, recipient.c.id == deliveries.c.recipient_id)
         .outerjoin(sender, sender.c.id == messages.c.sender_id)
     )
-    .where(messages.c.id >= bind("first"))
-    .order_by(messages.c.id.desc())
+    .where(deliveries.c.message_id >= bind("first"))
+    .order_by(deliveries.c.message_id.desc())
     .limit(bind("most"))
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bus.mail import inbox_queries, waking_queries
+from bus.mail import inbox_queries, keeping_queries, queries, waking_queries
 
 HOT = {
     inbox_queries.COUNT_INBOX: {"recipient_id": 1},
@@ -30,3 +30,20 @@ def test_a_hot_query_visits_open_mail_only(house, statement):
         rows = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(values)).all()
     (plan,) = [row.detail for row in rows if "deliveries" in row.detail]
     assert "ended_ms=?" in plan or any(index in plan for index in OPEN_ONLY), plan
+
+
+def test_a_brief_looks_at_what_was_sent_since_and_at_nothing_older(house):
+    with house.store.read() as conn:
+        text, values = queries.SENT_SINCE.written(conn, {"first": "m_0", "most": 9})
+        rows = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(values)).all()
+    plan = [row.detail for row in rows]
+    assert "id>?)" in plan[0]  # of the messages or of their deliveries, by the time in an id
+    assert not any("SCAN" in one or "TEMP B-TREE" in one for one in plan), plan
+
+
+def test_what_quiet_hours_hold_is_found_among_what_has_not_ended(house):
+    with house.store.read() as conn:
+        text, values = keeping_queries.HELD_QUIET.written(conn, {"recipient_id": 1, "most": 9})
+        rows = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(values)).all()
+    (plan,) = [row.detail for row in rows if "deliveries" in row.detail]
+    assert "ix_deliveries_open" in plan or "ix_deliveries_quiet" in plan, plan

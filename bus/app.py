@@ -15,6 +15,8 @@ from bus.clock import Clock, SystemClock
 from bus.directory import api as directory_api
 from bus.directory import nodes
 from bus.errors import NotFoundError
+from bus.guard import api as guard_api
+from bus.guard import costs
 from bus.ids import Ids, RandomIds
 from bus.live import stream
 from bus.live.hub import Hub
@@ -46,10 +48,8 @@ if TYPE_CHECKING:
 LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE = 1, 60
 """What an address that shows no token may have written into the log."""
 ROUTES = (
-    *(access_api, directory_api, mail_api, inbox_api, settling_api, redriving_api, wakes_api),
-    board_api,
-    *(runs_api, runs_node_api),
-    brief_api,
+    *(access_api, directory_api, guard_api, mail_api, inbox_api, settling_api, redriving_api),
+    *(wakes_api, board_api, runs_api, runs_node_api, brief_api),
     *(stream, health, openapi),
 )
 
@@ -72,6 +72,7 @@ def create_app(
     store = Store(config, clock, ids, hub.look_again, tell)
     nodes.register(store.hooks)
     mail.register(store.hooks)
+    store.hooks.on("run_ended", costs.on_run_ended)
     wakes.register(store.hooks)
     board.register(store.hooks)
     runs.register(store.hooks)

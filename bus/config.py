@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 CLIENT_KEYS = ("BUS_URL", "BUS_TOKEN_FILE")
+MAY_BE_0 = ("BUS_PORT", "BUS_GUARD_")
+"""A port that is free; a rule of the guard that is off."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def check(config: Config) -> None:
     for setting in SETTINGS:
         value = getattr(config, setting.field)
         if setting.kind in (int, float) and (
-            value < 0 or (value == 0 and setting.key != "BUS_PORT")
+            value < 0 or (value == 0 and not setting.key.startswith(MAY_BE_0))
         ):
             raise ConfigError(f"{setting.key} must be above 0, not {value}")
     if config.synchronous not in {"FULL", "NORMAL", "EXTRA"}:

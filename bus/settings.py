@@ -115,16 +115,50 @@ class Settings:
     )
     retention_s: int = setting(604_800, "how long ended messages are kept", unit="s")
     log_retention_s: int = setting(604_800, "how long the log is kept for streams", unit="s")
+    cost_retention_days: int = setting(
+        400, "how long the costs of turns are kept, by day, agent and thread", unit="days"
+    )
     code_s: int = setting(3600, "how long an enrolment code is good for", unit="s")
     guard_hops: int = setting(
         16,
-        "replies and sends inside a lease that a thread may take before it is held",
+        "steps onward that a chain of agents may take without a person's word or a result before "
+        "it is held; an answer takes back the step that it answers. 0 turns this rule off, as "
+        "with each number of the guard",
         unit="hops",
     )
+    guard_laps: int = setting(
+        8,
+        "how often a chain may take the same step, from one agent to the same other",
+        unit="times",
+    )
+    guard_chain: int = setting(120, "the longest chain, answers among it", unit="messages")
     guard_burst: int = setting(
         20,
         "messages between one pair in one thread within a minute before it is held",
         unit="messages",
+    )
+    guard_self: int = setting(
+        10, "messages that one may write to oneself within a minute", unit="messages"
+    )
+    guard_messages: int = setting(
+        200, "messages in one thread within a day, results of workers aside", unit="messages"
+    )
+    guard_thread_wakes: int = setting(
+        100, "wakes for the messages of one thread within a day", unit="wakes"
+    )
+    guard_results: int = setting(
+        500, "results of workers in one thread within a day: their own budget", unit="messages"
+    )
+    guard_wakes: int = setting(
+        500, "wakes of one agent within a day of which a turn came", unit="wakes"
+    )
+    guard_warn_percent: int = setting(
+        75, "at which share of a number of the guard its agents are warned; 0 for never", unit="%"
+    )
+    guard_memory_s: int = setting(
+        300,
+        "how long after an agent has settled its mail what it sends counts as coming of that",
+        unit="s",
     )
     task_stale_s: int = setting(
         1800,

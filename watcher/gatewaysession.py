@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PROTOCOL = 4
 STARTING = "UNAVAILABLE"
+LATE_ANSWER = "answer"
+"""What an answer is passed on as for which nobody waits any more."""
 SCOPES = ("operator.read", "operator.write")
 CONNECT_TIMEOUT_S = 20.0  # a gateway that has just started answers late
 SILENCE_S = 80.0  # it pings every 25 s and ticks every 30 s: silence that long is a dead peer
@@ -145,11 +147,14 @@ class Session:
             return
         if frame.get("type") == "res":
             with self._lock:
-                # A second answer under the same id comes at the end of a run: nobody waits for it.
+                # A second answer under the same id comes at the end of a run: nobody waits for it,
+                # but it says what the run used.
                 call = self._calls.pop(str(frame.get("id")), None)
             if call is not None:
                 call.answer = frame
                 call.done.set()
+            elif isinstance(payload := frame.get("payload"), dict):
+                self._on_event(LATE_ANSWER, payload)
         elif frame.get("type") == "event":
             payload = frame.get("payload")
             self._on_event(str(frame.get("event")), payload if isinstance(payload, dict) else {})

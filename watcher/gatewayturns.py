@@ -6,24 +6,24 @@ second turn. It must not know the bus, what a turn is for, nor how bytes reach t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from watcher import log
 from watcher.gatewaylink import GatewayLink
 from watcher.gatewaysession import (
+    LATE_ANSWER,
     GatewayError,
     GivenUpError,
     LostError,
     RejectedError,
     UnreachableError,
 )
-from watcher.gatewayverdict import judge_answer, judge_task
-from watcher.methods.base import Outcome
+from watcher.gatewayverdict import judge_answer, judge_task, read_usage
+from watcher.methods.base import Outcome, Usage
 
 if TYPE_CHECKING:
-    import threading
-
     from watcher.clock import Clock
     from watcher.methods.base import Report
     from watcher.settings import OpenClawSettings
@@ -35,6 +35,7 @@ ADMIT_S = 30.0  # the first turn after a gateway's start is admitted late
 RETURN_S = 90.0  # how long a gateway that went away in mid-turn may take to come back
 PAUSE_S = 1.0
 ABORT_S = 5.0
+USAGE_S = 1.0  # what a run used is told just after its end
 TASKS_SEEN = 100
 
 
@@ -51,6 +52,10 @@ class GatewayTurn:
     boot_id: str = ""
     is_certain: bool = False
     """Whether the gateway that we talk to is known to have this run."""
+    usage: Usage = field(default=Usage())
+    is_asked_here: bool = False
+    """Whether the answer that says what the run used comes to us."""
+    is_told: threading.Event = field(default_factory=threading.Event)
     started_s: float | None = None
     """When the model began, on the monotonic clock; a turn that is queued has not."""
     is_late: bool = False
@@ -67,6 +72,13 @@ class GatewayTurn:
         if self.started_s is None:
             return self.limit_s
         return self.started_s + self.limit_s - self.clock.monotonic_s()
+
+    def take_usage(self, answer: dict[str, Any]) -> None:
+        """Note what the run used, where an answer says it."""
+        usage = read_usage(answer)
+        if usage != Usage():
+            self.usage = usage
+            self.is_told.set()
 
     def is_over(self) -> bool:
         return self.stop.is_set() or self.left_s <= 0
@@ -98,7 +110,10 @@ class GatewayTurns:
             outcome = None
             if not is_admitted:
                 outcome = self._admit(turn, text, report, may_be_known=may_be_known)
-            return outcome or self._follow(turn, report)
+            outcome = outcome or self._follow(turn, report)
+            if outcome.state == "ended" and turn.is_asked_here:
+                turn.is_told.wait(USAGE_S)
+            return replace(outcome, usage=turn.usage)
         finally:
             del self._turns[turn.run_id]
 
@@ -124,7 +139,9 @@ class GatewayTurns:
         return answer.get("aborted") is True
 
     def _take_event(self, event: str, payload: dict[str, Any]) -> None:
-        """Note when a run of ours gets its turn; its time in the queue is not its own."""
+        """Note what a run of ours used, and when its turn begins: time in the queue is not its."""
+        if event == LATE_ANSWER and (ours := self._turns.get(str(payload.get("runId")))):
+            ours.take_usage(payload)
         if event != "agent" or payload.get("stream") != "lifecycle":
             return
         data, turn = payload.get("data"), self._turns.get(str(payload.get("runId")))
@@ -148,7 +165,8 @@ class GatewayTurns:
             answer = {"status": "error", "error": str(error), **error.payload}
         except GatewayError as error:
             return Outcome("no_turn", str(error))
-        turn.is_certain = True
+        turn.is_certain = turn.is_asked_here = True
+        turn.take_usage(answer)
         report.admitted(turn.run_id)
         return judge_answer(answer)
 

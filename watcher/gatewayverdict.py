@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from watcher.methods.base import Outcome
+from watcher import plainjson
+from watcher.methods.base import Outcome, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,8 @@ LOCKED_OUT = re.compile(r"(borrowed )?(agent|openclaw state) database ", re.IGNO
 Seen on a loaded machine: a slow upkeep of its sessions ("Agent database cleanup failed"), after
 which no turn begins until the gateway is restarted; its error code is that of a failing model.
 """
+TOKENS_IN = ("input", "cacheRead", "cacheWrite")
+MOST_USD = 1_000_000
 _TASK_ENDS = {"failed": "failed", "cancelled": "was cancelled", "timed_out": "timed out"}
 
 
@@ -40,6 +43,24 @@ def judge_answer(answer: Mapping[str, Any]) -> Outcome | None:
     if status == "timeout" and ("endedAt" in answer or "summary" in answer):
         return Outcome("failed", _explain(answer))  # the run's own limit, not that of our waiting
     return None
+
+
+def read_usage(answer: Mapping[str, Any]) -> Usage:
+    """Read what a run used from the answer that OpenClaw sends at its end."""
+    found: Any = answer
+    for key in ("result", "meta", "agentMeta"):
+        found = found.get(key) if isinstance(found, dict) else None
+    about = found if isinstance(found, dict) else {}
+    tokens = about.get("usage")
+    if not isinstance(tokens, dict):
+        return Usage()
+    cost: Any = about.get("costUsd")
+    is_cost = isinstance(cost, int | float) and not isinstance(cost, bool)
+    return Usage(
+        tokens_in=sum(plainjson.whole(tokens.get(name)) for name in TOKENS_IN),
+        tokens_out=plainjson.whole(tokens.get("output")),
+        cost_usd=float(cost) if is_cost and 0 <= cost <= MOST_USD else None,
+    )
 
 
 def judge_task(task: Mapping[str, Any]) -> Outcome | None:

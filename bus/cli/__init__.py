@@ -40,6 +40,8 @@ COMMANDS = {
     "wakes": "wakes",
     "task": "task",
     "run": "run",
+    "held": "held",
+    "cost": "cost",
     "agent": "agent",
     "group": "group",
     "node": "node",

@@ -1,4 +1,4 @@
-"""`bus release`: give read items back, or let a held thread go."""
+"""`bus release`: give read items back, or let go what the guard holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bus.cli.output import harmless
 
 
 @click.command("release")
-@click.argument("what", nargs=-1, required=True, metavar="THREAD | HANDLE...")
+@click.argument("what", nargs=-1, required=True, metavar="THREAD | AGENT | HANDLE...")
 @click.option(
     "--mode",
     type=click.Choice(("silent", "fail", "fatal", "refuse")),
@@ -20,14 +20,18 @@ from bus.cli.output import harmless
 @click.option("--reason", default="", help="What the sender is told.")
 @calls_bus()
 def command(caller: Caller, what: tuple[str, ...], *, mode: str, reason: str) -> None:
-    """Let a held thread (t_...) go, or give read items back by their handles."""
+    """Let a held thread (t_...) or agent go, or give read items back by their handles."""
     from bus.cli.settling import settle  # noqa: PLC0415 - loads requests
 
-    threads = [one for one in what if one.startswith("t_")]
-    if threads and len(what) > 1:
-        raise click.UsageError("give one thread, or handles")
-    if not threads:
+    others = [one for one in what if not one.startswith("m_")]
+    if others and len(what) > 1:
+        raise click.UsageError("give one thread, one agent, or handles")
+    if not others:
         settle(caller, lambda: caller.bus.release(what, mode, reason))
-        return
-    answer = caller.bus.release_thread(threads[0])
-    caller.done(answer, f"{harmless(answer['thread'])}: {answer['released']} let go")
+    elif others[0].startswith("t_"):
+        answer = caller.bus.release_thread(others[0])
+        caller.done(answer, f"{harmless(answer['thread'])}: {answer['released']} let go")
+    else:
+        answer = caller.bus.release_agent(others[0])
+        done = "woken again" if answer["released"] else "was not held; its day begins anew"
+        caller.done(answer, f"{harmless(answer['agent'])}: {done}")

@@ -139,6 +139,18 @@ class MailCalls(Asking):
     def release_thread(self, thread: str) -> Json:
         return self._ask("POST", f"/api/threads/{quote(thread, safe='')}/release", repeatable=True)
 
+    def release_agent(self, name: str) -> Json:
+        """Let an agent be woken again that the guard stopped."""
+        return self._ask("POST", f"/api/agents/{quote(name, safe='')}/release", repeatable=True)
+
+    def held(self, limit: int | None = None) -> Json:
+        """List what the guard holds."""
+        return self._get("/api/held", {"limit": limit})
+
+    def cost(self, **which: Any) -> Json:
+        """Sum what turns cost: `by`, `agent`, `thread`, `since`, `until`, `limit`."""
+        return self._get("/api/cost", which)
+
     @staticmethod
     def _inbox_params(
         wait_s: int, limit: int | None, max_bytes: int | None, message_id: str | None

@@ -71,11 +71,11 @@ def sees(principal: Principal, participant: Participant) -> bool:
     return may_see(principal.compartments, participant.compartments)
 
 
-def people_who_see(conn: sa.Connection, pair: tuple[int, int]) -> list[Participant]:
-    """List the people who share a compartment with each of a pair."""
-    ends = [access.compartments_of(conn, who) for who in pair if who]
+def people_who_see(conn: sa.Connection, ends: tuple[int, ...]) -> list[Participant]:
+    """List the people who share a compartment with each of these."""
+    theirs = [access.compartments_of(conn, who) for who in ends if who]
     everyone = shape_all(conn, (row for row in queries.everyone(conn) if row.kind == "person"))
-    return [one for one in everyone if all(may_see(one.compartments, end) for end in ends)]
+    return [one for one in everyone if all(may_see(one.compartments, end) for end in theirs)]
 
 
 def leads_of(conn: sa.Connection, compartment: str) -> list[Participant]:

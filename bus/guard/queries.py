@@ -2,77 +2,149 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.store.schema import deliveries, holds, messages
+from bus.store.schema import IS_HELD, deliveries, holds, messages, participants, wake_budgets
 from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from bus.store.statement import Row
 
-HOLD = Statement(
-    sa.select(holds.c.reason, holds.c.released_ms, holds.c.from_hops).where(
-        holds.c.thread == bind("thread")
-    )
-)
-HELD = Statement(
-    sa.select(holds.c.thread, holds.c.at_ms, holds.c.reason)
-    .where(holds.c.released_ms.is_(None))
-    .order_by(holds.c.at_ms.desc())
-    .limit(bind("most"))
-)
+HOLD = Statement(sa.select(holds).where(holds.c.thread == bind("thread")))
 PAIR = (bind("one"), bind("other"))
-COUNT_BETWEEN = Statement(
+ASKED = sa.select(bind("thread").label("thread")).subquery("asked")
+FROM = sa.func.coalesce(holds.c.released_ms, 0)
+IN_THREAD = sa.and_(messages.c.thread == bind("thread"), messages.c.created_ms > FROM)
+BURST = (
     sa.select(sa.func.count())
     .select_from(messages.join(deliveries, deliveries.c.message_id == messages.c.id))
     .where(
-        messages.c.thread == bind("thread"),
-        messages.c.created_ms > bind("since_ms"),
+        IN_THREAD,
+        messages.c.created_ms > bind("minute_ms"),
         messages.c.sender_id.in_(PAIR),
         deliveries.c.recipient_id.in_(PAIR),
+    )
+    .correlate(holds)
+    .scalar_subquery()
+)
+MESSAGES = (
+    sa.select(sa.func.count())
+    .select_from(messages)
+    .where(IN_THREAD, messages.c.created_ms > bind("day_ms"))
+    .correlate(holds)
+    .scalar_subquery()
+)
+SO_FAR = Statement(
+    sa.select(
+        holds.c.reason,
+        holds.c.released_ms,
+        holds.c.from_hops,
+        holds.c.warned_ms,
+        holds.c.wakes,
+        holds.c.wakes_ms,
+        BURST.label("burst"),
+        MESSAGES.label("messages"),
+    ).select_from(ASKED.outerjoin(holds, holds.c.thread == ASKED.c.thread))
+)
+WORKERS = sa.select(participants.c.id).where(participants.c.kind == "worker")
+IS_RESULT = sa.and_(messages.c.type == "RESULT", messages.c.sender_id.in_(WORKERS))
+SINCE = sa.and_(messages.c.thread == bind("thread"), messages.c.created_ms > bind("since_ms"))
+BY_KIND = Statement(
+    sa.select(
+        sa.func.count().filter(IS_RESULT).label("results"),
+        sa.func.count().filter(messages.c.sender_id.is_not(None), ~IS_RESULT).label("others"),
+    ).where(SINCE)
+)
+TO_SELF = Statement(
+    sa.select(sa.func.count())
+    .select_from(messages.join(deliveries, deliveries.c.message_id == messages.c.id))
+    .where(
+        messages.c.sender_id == bind("whose"),
+        messages.c.created_ms > bind("since_ms"),
+        deliveries.c.recipient_id == bind("whose"),
     )
 )
 
 
-def set_hold(conn: sa.Connection, thread: str, reason: str, now_ms: int) -> None:
-    conn.execute(holds.delete().where(holds.c.thread == thread))
-    conn.execute(holds.insert().values(thread=thread, at_ms=now_ms, reason=reason))
+def so_far(
+    conn: sa.Connection, thread: str, pair: tuple[int, int], minute_ms: int, day_ms: int
+) -> Row:
+    """Read what a thread has come to; nothing of what was before its release counts."""
+    one, other = pair
+    return SO_FAR.rows(
+        conn, thread=thread, one=one, other=other, minute_ms=minute_ms, day_ms=day_ms
+    )[0]
+
+
+def count_by_kind(conn: sa.Connection, thread: str, since_ms: int) -> tuple[int, int]:
+    """Count the results of workers in a thread, and what else was written but by the bus."""
+    row = BY_KIND.rows(conn, thread=thread, since_ms=since_ms)[0]
+    return int(row.results), int(row.others)
+
+
+def count_to_self(conn: sa.Connection, participant_id: int, since_ms: int) -> int:
+    """Count what somebody wrote to itself, in whatever thread."""
+    return int(TO_SELF.scalar(conn, whose=participant_id, since_ms=since_ms))
+
+
+def hold_of(conn: sa.Connection, thread: str) -> Row | None:
+    """Give what is kept of a thread: why it is held, when it was let go, how far it had come."""
+    return HOLD.first(conn, thread=thread)
+
+
+def keep(conn: sa.Connection, thread: str, now_ms: int, **values: Any) -> None:
+    """Keep something of a thread."""
+    mine = holds.c.thread == thread
+    if not conn.execute(holds.update().where(mine).values(values)).rowcount:
+        new = {"thread": thread, "at_ms": now_ms, "reason": "", **values}
+        conn.execute(holds.insert().values(new))
+
+
+def count_wake(conn: sa.Connection, thread: str, now_ms: int, day_ms: int) -> None:
+    """Count a wake for a thread; the count begins anew a day after its first."""
+    is_today = holds.c.wakes_ms > day_ms
+    values = {
+        "wakes": sa.case((is_today, holds.c.wakes + 1), else_=1),
+        "wakes_ms": sa.case((is_today, holds.c.wakes_ms), else_=now_ms),
+    }
+    mine = holds.c.thread == thread
+    if not conn.execute(holds.update().where(mine).values(values)).rowcount:
+        new = {"thread": thread, "at_ms": now_ms, "reason": "", "wakes": 1, "wakes_ms": now_ms}
+        conn.execute(holds.insert().values(new))
 
 
 def release(conn: sa.Connection, thread: str, hops: int, now_ms: int) -> bool:
     """Mark a held thread as released; says whether it was held."""
-    held = sa.and_(holds.c.thread == thread, holds.c.released_ms.is_(None))
-    done = conn.execute(holds.update().where(held).values(released_ms=now_ms, from_hops=hops))
-    return bool(done.rowcount)
+    held = sa.and_(holds.c.thread == thread, IS_HELD)
+    anew = {"released_ms": now_ms, "from_hops": hops, "warned_ms": None, "wakes": 0}
+    return bool(conn.execute(holds.update().where(held).values(anew)).rowcount)
 
 
-def hold_of(conn: sa.Connection, thread: str) -> Row | None:
-    """Give why a thread is or was held, and when it was let go and how far it had come then."""
-    return HOLD.first(conn, thread=thread)
+def all_held(conn: sa.Connection, limit: int) -> Sequence[Row]:
+    """List the held threads, the newest first."""
+    query = sa.select(holds).where(IS_HELD).order_by(holds.c.at_ms.desc()).limit(limit)
+    return conn.execute(query).all()
 
 
-def list_held(conn: sa.Connection, limit: int) -> list[Row]:
-    """List the threads that are held now, newest first."""
-    return HELD.rows(conn, most=limit)
-
-
-def inherit(conn: sa.Connection, thread: str, new: str) -> None:
-    """Let a new thread begin where the release of another left it."""
-    row = hold_of(conn, thread)
-    if row is not None and row.released_ms is not None:
-        values = {**row._asdict(), "thread": new, "at_ms": row.released_ms, "reason": ""}
-        conn.execute(holds.insert().values(values))
-
-
-def forget(conn: sa.Connection) -> None:
-    """Remove what is known of threads of which nothing is kept."""
+def forget(conn: sa.Connection, threads: Collection[str]) -> None:
+    """Remove what is known of those threads of which nothing is kept."""
     there = sa.select(messages.c.id).where(messages.c.thread == holds.c.thread)
-    conn.execute(holds.delete().where(~there.exists()))
+    conn.execute(holds.delete().where(holds.c.thread.in_(threads), ~there.exists()))
 
 
-def count_between(conn: sa.Connection, thread: str, pair: tuple[int, int], since_ms: int) -> int:
-    """Count the messages between two in a thread since a time, both ways."""
-    one, other = pair
-    return int(COUNT_BETWEEN.scalar(conn, thread=thread, since_ms=since_ms, one=one, other=other))
+BUDGET = Statement(sa.select(wake_budgets).where(wake_budgets.c.participant_id == bind("whose")))
+
+
+def budget_of(conn: sa.Connection, participant_id: int) -> Row | None:
+    return BUDGET.first(conn, whose=participant_id)
+
+
+def keep_budget(conn: sa.Connection, participant_id: int, **values: int) -> None:
+    """Keep something of an agent's budget of wakes."""
+    mine = wake_budgets.c.participant_id == participant_id
+    if not conn.execute(wake_budgets.update().where(mine).values(values)).rowcount:
+        conn.execute(wake_budgets.insert().values(participant_id=participant_id, **values))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from bus.mail.model import WAITING
-from bus.mail.queries import FULL, MINE, open_in
+from bus.mail.queries import FULL, MINE, open_in, sender
 from bus.store.schema import deliveries, messages, participants
 from bus.store.statement import Statement, Update, bind
 
@@ -38,6 +38,26 @@ LEASED = Statement(
     FULL.where(deliveries.c.recipient_id == MINE, deliveries.c.state == READ).order_by(
         deliveries.c.id
     )
+)
+
+
+SETTLED = Statement(
+    sa.select(
+        *(messages.c[name] for name in ("thread", "hops", "path", "sender_id", "type")),
+        sender.c.kind.label("from_kind"),
+    )
+    .select_from(
+        deliveries.join(messages, messages.c.id == deliveries.c.message_id).join(
+            sender, sender.c.id == messages.c.sender_id
+        )
+    )
+    .where(
+        deliveries.c.recipient_id == MINE,
+        deliveries.c.ended_ms > bind("since_ms"),
+        deliveries.c.attempt > 0,
+    )
+    .order_by(deliveries.c.ended_ms.desc(), deliveries.c.id.desc())
+    .limit(bind("most"))
 )
 
 
@@ -77,6 +97,11 @@ def notes_beyond(conn: sa.Connection, recipient_id: int, newest: int) -> Sequenc
 
 def leased(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:
     return LEASED.rows(conn, recipient_id=recipient_id)
+
+
+def settled(conn: sa.Connection, recipient_id: int, since_ms: int, limit: int) -> Sequence[Row]:
+    """Read of what somebody had read, and what ended since; the last first, no bodies."""
+    return SETTLED.rows(conn, recipient_id=recipient_id, since_ms=since_ms, most=limit)
 
 
 OPEN_OF = Statement(

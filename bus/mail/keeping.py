@@ -63,8 +63,9 @@ def set_due(tx: Transaction, row: Row) -> None:
 def prune(tx: Transaction) -> int:
     """Remove messages that ended long ago and idempotency keys of yesterday, a batch at a time."""
     keeping_queries.forget_keys(tx.conn, tx.now_ms - DAY_MS)
-    guard.forget(tx)
     old = keeping_queries.prunable(tx.conn, tx.now_ms - tx.config.retention_s * 1000, BATCH)
     if old:
+        threads = keeping_queries.threads_of(tx.conn, old)
         keeping_queries.delete_messages(tx.conn, old)
+        guard.forget(tx, threads)
     return len(old)

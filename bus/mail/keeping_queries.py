@@ -81,6 +81,12 @@ def prunable(conn: sa.Connection, before_ms: int, limit: int) -> set[str]:
     return set(conn.execute(query.limit(limit)).scalars())
 
 
+def threads_of(conn: sa.Connection, ids: Collection[str]) -> set[str]:
+    """List the threads that messages are in."""
+    query = sa.select(messages.c.thread).where(messages.c.id.in_(ids))
+    return set(conn.execute(query.distinct()).scalars())
+
+
 def delete_messages(conn: sa.Connection, ids: Collection[str]) -> None:
     of_these = sa.select(deliveries.c.id).where(deliveries.c.message_id.in_(ids))
     conn.execute(ladder.delete().where(ladder.c.delivery_id.in_(of_these)))

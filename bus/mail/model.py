@@ -13,6 +13,8 @@ FAILED = ("dead", "expired", "refused")
 """Ends of which the sender was told; such a delivery can be sent again."""
 PRIORITIES = ("urgent", "high", "normal", "low")
 URGENT = 0
+RESULT = "RESULT"
+"""The type of what a worker gives back to its parent."""
 SYSTEM = "wakebus"
 """The name under which the bus itself writes; nobody can take it."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
 from bus.mail import inbox_queries, queries
-from bus.mail.model import Draft
+from bus.mail.model import SYSTEM, Draft
 from bus.mail.moves import end
 from bus.mail.rules import quote
 from bus.mail.threads import Context
@@ -16,6 +16,8 @@ from bus.mail.writing import deliver, write_message
 if TYPE_CHECKING:
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
+
+MOST_WARNED = 20
 
 
 def tell_failure(tx: Transaction, row: Row) -> None:
@@ -60,7 +62,7 @@ def write(tx: Transaction, row: Row, kind: str, body: str, *, wake: bool) -> Non
         reply_expected=False,
         wake=wake,
     )
-    context = Context(row.thread, row.hops, ("wakebus",))
+    context = Context(row.thread, row.hops, (SYSTEM,))
     write_to(tx, draft, context, row.sender_id)
 
 
@@ -97,11 +99,51 @@ def make_room(tx: Transaction, participant_id: int) -> None:
 
 def tell_people(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]) -> None:
     """Tell every person who may see the pair that a thread is held, once; else its writer."""
-    names = " and ".join(directory.get(tx.conn, who).name for who in pair if who)
-    body = f"Thread {thread} between {names} is held ({reason}). Let it go: bus release {thread}"
-    people = directory.people_who_see(tx.conn, pair)
-    for person in people or [directory.get(tx.conn, who) for who in pair[:1] if who]:
+    names = " and ".join(directory.get(tx.conn, who).name for who in dict.fromkeys(pair) if who)
+    body = (
+        f"Thread {thread} between {names} is held ({reason}). Let it go: bus release {thread}; "
+        f"what is held: bus held"
+    )
+    tell_guarded(tx, body, pair)
+
+
+def tell_agent_held(tx: Transaction, participant_id: int, reason: str) -> None:
+    """Tell every person who may see an agent that it is not woken any more today."""
+    name = directory.get(tx.conn, participant_id).name
+    body = (
+        f"{name} is not woken for now ({reason}). Its mail waits in its inbox. "
+        f"Let it go: bus release {name}"
+    )
+    tell_guarded(tx, body, (participant_id,))
+
+
+def tell_guarded(tx: Transaction, body: str, ends: tuple[int, ...]) -> None:
+    """Tell of a stop those people who may see the ends; where there is none, the first of them."""
+    people = directory.people_who_see(tx.conn, ends)
+    for person in people or [directory.get(tx.conn, who) for who in ends[:1] if who]:
         tell(tx, person.id, "GUARD", body, wake=False)
+
+
+def warn_thread(tx: Transaction, thread: str, reason: str, pair: tuple[int, int]) -> None:
+    """Tell the agents of a thread that it comes near to what the guard lets pass."""
+    body = (
+        f"Thread {thread} is about to be held by the guard: {reason}. Beyond that a person must "
+        "let it go. If nothing new is to be said, say nothing: an ack is enough."
+    )
+    warn(tx, body, [*dict.fromkeys((*pair, *queries.members(tx.conn, thread, MOST_WARNED)))])
+
+
+def warn_agent(tx: Transaction, participant_id: int, reason: str) -> None:
+    """Tell an agent that it is woken too often."""
+    body = f"You are about to be held by the guard: {reason}. Beyond that nothing wakes you."
+    warn(tx, body, [participant_id])
+
+
+def warn(tx: Transaction, body: str, whom: list[int]) -> None:
+    """Tell those of them who are agents, without waking them."""
+    for who in whom:
+        if who and directory.get(tx.conn, who).kind == "named":
+            tell(tx, who, "WARNING", body, wake=False)
 
 
 def on_removed(tx: Transaction, participant_id: int) -> None:

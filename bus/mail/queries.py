@@ -23,8 +23,8 @@ FULL = sa.select(
     *[c for c in messages.c if c.name not in {"id", "priority", "expires_ms"}],
     sa.func.coalesce(deliveries.c.until_ms, messages.c.expires_ms).label("expires_ms"),
     sender.c.name.label("from_name"),
-    sender.c.kind.label("from_kind"),
     sender.c.accepts.label("from_accepts"),
+    sender.c.kind.label("from_kind"),
     recipient.c.name.label("to_name"),
     recipient.c.quiet.label("to_quiet"),
 ).select_from(
@@ -42,6 +42,8 @@ INSERT_DELIVERY = insert(
 )
 INSERT_RUNG = insert(ladder)
 UPDATE_DELIVERY = Update(deliveries, "id")
+HELD: sa.ColumnElement[str] = sa.literal_column("'held'")
+"""Written out: a bound value would keep SQLite from the index of what is held."""
 
 
 def insert_message(conn: sa.Connection, values: Mapping[str, Any]) -> None:
@@ -99,9 +101,26 @@ def count_held(conn: sa.Connection, sender_id: int) -> int:
     query = (
         sa.select(sa.func.count())
         .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
-        .where(deliveries.c.state == "held", messages.c.sender_id == sender_id)
+        .where(deliveries.c.state == HELD, messages.c.sender_id == sender_id)
     )
     return int(conn.execute(query).scalar_one())
+
+
+def threads_held_of(conn: sa.Connection, participant_id: int) -> Sequence[str]:
+    """List the threads of which the guard holds mail of somebody, or for somebody."""
+    query = (
+        sa.select(messages.c.thread)
+        .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
+        .where(
+            deliveries.c.state == HELD,
+            deliveries.c.reason.startswith("guard"),
+            sa.or_(
+                messages.c.sender_id == participant_id,
+                deliveries.c.recipient_id == participant_id,
+            ),
+        )
+    )
+    return conn.execute(query.distinct()).scalars().all()
 
 
 def failed(  # noqa: PLR0913, PLR0917 - what narrows a list
@@ -170,6 +189,15 @@ def of_thread(conn: sa.Connection, thread: str) -> Sequence[Row]:
 def most_hops(conn: sa.Connection, thread: str) -> int:
     query = sa.select(sa.func.max(messages.c.hops)).where(messages.c.thread == thread)
     return int(conn.execute(query).scalar() or 0)
+
+
+def members(conn: sa.Connection, thread: str, limit: int) -> Sequence[int]:
+    """List those who wrote in a thread, and those to whom was written there."""
+    there = messages.c.thread == thread
+    senders = sa.select(messages.c.sender_id).where(there, messages.c.sender_id.is_not(None))
+    both = deliveries.join(messages, messages.c.id == deliveries.c.message_id)
+    readers = sa.select(deliveries.c.recipient_id).select_from(both).where(there)
+    return conn.execute(senders.union(readers).limit(limit)).scalars().all()
 
 
 def rungs(conn: sa.Connection, delivery_ids: Sequence[int]) -> Sequence[Any]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
+SETTLED = 10
+"""So many of what a sender has just settled are looked at for what it now writes."""
+
 
 @dataclass
 class Request:
@@ -34,6 +37,7 @@ class Request:
     principal: Principal
     resolved: dict[str, Recipients] = field(default_factory=dict)
     leased: Sequence[Row] | None = None
+    settled: Sequence[Row] | None = None
     queued: dict[int, None] = field(default_factory=dict)
     """Whom a wake must be asked for, in their order."""
 
@@ -52,6 +56,14 @@ class Request:
             rows = inbox_queries.leased(self.tx.conn, self.principal.participant_id or 0)
             self.leased = [row for row in rows if row.sender_id is not None]
         return self.leased
+
+    def find_settled(self) -> Sequence[Row]:
+        """Find what the sender has just been at work on: the last of others that it settled."""
+        if self.settled is None:
+            tx, me = self.tx, self.principal.participant_id or 0
+            since_ms = tx.now_ms - tx.config.guard_memory_s * 1000
+            self.settled = inbox_queries.settled(tx.conn, me, since_ms, SETTLED)
+        return self.settled
 
     def ask_for_wakes(self) -> None:
         """Have those who got mail be woken, once each."""

@@ -1,7 +1,7 @@
 """What a run's end writes to whoever dispatched it: a message of the worker's that asks nothing.
 
-It is an answer and no new word: it always has room, and no guard holds it. This module knows
-threads and inboxes, not runs.
+It is an answer and no new word: it always has room, and the guard holds it by its own budget alone.
+This module knows threads and inboxes, not runs.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
+from bus.guard import service as guard
 from bus.mail import queries
 from bus.mail.model import Draft
 from bus.mail.recipients import Request
-from bus.mail.threads import Context, find_context
+from bus.mail.threads import Context, find_context, hold_of
 from bus.mail.writing import deliver, write_message
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ def send_result(  # noqa: PLR0913 - from whom, to whom, where and what
     if parent.removed or parent.kind == "worker":
         return None
     draft = replace(draft, to=(parent.name,), reply_expected=False, wake=wake)
-    context = Context(place.thread, place.hops, (*place.path, worker.name)[-64:])
+    context = Context(place.thread, place.hops, (*place.path, worker.name)[-guard.PATH :])
     sent = write_message(tx, draft, context, sender_id=worker.id, trust="peer")
-    deliver(tx, sent, parent, "")
+    deliver(tx, sent, parent, hold_of(tx, context, worker.id, parent, is_result=True))
     tx.announce("mail_queued", participant_id=parent.id)
     return sent.id
 

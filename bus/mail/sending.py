@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bus.errors import BatchTooLargeError, KeyReusedError
 from bus.mail import queries
 from bus.mail.recipients import Request, check_share, find_recipients
-from bus.mail.threads import find_context, hold_of, release_by_person
+from bus.mail.threads import find_context, hear_person, hold_of
 from bus.mail.writing import deliver, write_message
 
 if TYPE_CHECKING:
@@ -82,11 +82,10 @@ def send_one(request: Request, draft: Draft) -> dict[str, Any]:
     sent = write_message(
         tx, draft, context, sender_id=principal.participant_id, trust=principal.trust
     )
-    if not context.is_new:
-        release_by_person(tx, principal, context.thread)
+    hear_person(tx, principal, context, recipients)
     deliveries = []
     for recipient in recipients:
-        held = hold_of(tx, context, (principal.participant_id or 0, recipient.id))
+        held = hold_of(tx, context, principal.participant_id or 0, recipient)
         delivered = deliver(tx, sent, recipient, held)
         if delivered["state"] == "queued":
             request.queued[recipient.id] = None

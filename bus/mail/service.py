@@ -78,6 +78,9 @@ def register(hooks: Hooks) -> None:
     """Hear of failed deliveries, held threads and removals; tell a stream what is pending."""
     hooks.on("delivery_failed", notes.on_failed)
     hooks.on("thread_held", notes.tell_people)
+    hooks.on("thread_near_hold", notes.warn_thread)
+    hooks.on("agent_held", notes.tell_agent_held)
+    hooks.on("agent_near_hold", notes.warn_agent)
     hooks.on("participant_removed", notes.on_removed)
     hooks.on("participant_changed", settle_quiet)
     hooks.on("brief_sections", briefing.tell)

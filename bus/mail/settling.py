@@ -13,7 +13,7 @@ from bus.mail import queries
 from bus.mail.moves import end, move, requeue
 from bus.mail.recipients import Request, check_room
 from bus.mail.rules import read_handle, refuse_worker
-from bus.mail.threads import Context, find_context, hold_of
+from bus.mail.threads import Context, find_context, hear_person, hold_of
 from bus.mail.writing import deliver, write_message
 
 if TYPE_CHECKING:
@@ -192,8 +192,9 @@ def send_reply(tx: Transaction, principal: Principal, row: Row, draft: Draft) ->
         trust=principal.trust,
         reply_key=key,
     )
-    pair = (principal.participant_id or 0, sender.id)
-    delivered = deliver(tx, sent, sender, hold_of(tx, context, pair))
+    hear_person(tx, principal, context, [sender])
+    held = hold_of(tx, context, principal.participant_id or 0, sender)
+    delivered = deliver(tx, sent, sender, held)
     if delivered["state"] == "queued":
         tx.announce("mail_queued", participant_id=sender.id)
     queries.update_delivery(tx.conn, row.id, {"replied_ms": tx.now_ms})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
+from bus.guard import service as guard
 from bus.mail import inbox_queries, keeping_queries, queries, render, waking_queries
 from bus.mail.model import LONGEST_LEASE_S
 from bus.mail.moves import end, keep_quiet, move, requeue
@@ -39,6 +40,11 @@ def is_pending(conn: sa.Connection, participant_id: int) -> bool:
     return waking_queries.is_waiting(conn, participant_id)
 
 
+def is_for_person(conn: sa.Connection, participant_id: int) -> bool:
+    """Say whether a wake would be for a person's word, too."""
+    return waking_queries.is_of_person(conn, participant_id)
+
+
 def pending_of(conn: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
     """Count for each, as far as there is something, what a wake would be for."""
     return waking_queries.count_waiting_of(conn, ids)
@@ -70,7 +76,9 @@ def set_woken(
 ) -> None:
     """Set the rung: a turn was admitted, or a blind method took the call (not seen)."""
     reason = "" if seen else "the call was accepted; whether a turn began is not seen"
-    for row in waking_queries.asked_for(tx.conn, participant_id, wake_id):
+    rows = waking_queries.asked_for(tx.conn, participant_id, wake_id)
+    guard.count_wake(tx, (row.thread for row in rows if row.state != "woken"))
+    for row in rows:
         if row.state != "woken" or row.seen < seen:
             move(tx, row, "woken", reason, turn_id=turn_id, seen=seen)
 
@@ -91,6 +99,15 @@ def drop_leases(
     for row in inbox_queries.leased(tx.conn, participant_id):
         if wake_id is None or row.lease_wake == wake_id:
             requeue(tx, row, reason, counted=counted, is_told=False)
+
+
+def threads_of_turn(
+    conn: sa.Connection, participant_id: int, wake_id: str, since_ms: int
+) -> list[str]:
+    """List the threads of what was read in a turn, whether it is settled or not."""
+    leased = inbox_queries.leased(conn, participant_id)
+    there = [row.thread for row in leased if row.lease_wake == wake_id]
+    return there + waking_queries.threads_settled(conn, participant_id, wake_id, since_ms)
 
 
 def extend_leases(tx: Transaction, wake_id: str, participant_id: int) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bus.mail.model import WAITING
 from bus.mail.queries import FULL, MINE, open_in
-from bus.store.schema import IS_FAILED, deliveries
+from bus.store.schema import IS_FAILED, deliveries, messages, participants
 from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
@@ -27,6 +27,22 @@ ASKED_FOR = Statement(
 NOT_ASKED_FOR = Statement(
     FULL.where(TO_WAKE, deliveries.c.wake_id.is_distinct_from(bind("wake_id"))).order_by(
         deliveries.c.priority, deliveries.c.seq
+    )
+)
+OF_PEOPLE = sa.select(participants.c.id).where(participants.c.kind == "person")
+IS_OF_PERSON = Statement(
+    sa.select(deliveries.c.id)
+    .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
+    .where(TO_WAKE, messages.c.sender_id.in_(OF_PEOPLE))
+    .limit(1)
+)
+THREADS_SETTLED = Statement(
+    sa.select(messages.c.thread)
+    .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
+    .where(
+        deliveries.c.recipient_id == MINE,
+        deliveries.c.ended_ms >= bind("since_ms"),
+        deliveries.c.lease_wake == bind("wake_id"),
     )
 )
 IS_WAITING = Statement(sa.select(deliveries.c.id).where(TO_WAKE).limit(1))
@@ -53,6 +69,19 @@ def not_asked_for(conn: sa.Connection, recipient_id: int, wake_id: str) -> Seque
 def is_waiting(conn: sa.Connection, recipient_id: int) -> bool:
     """Say whether there is something that a wake would be for; cheaper than to count it."""
     return IS_WAITING.first(conn, recipient_id=recipient_id) is not None
+
+
+def threads_settled(
+    conn: sa.Connection, recipient_id: int, wake_id: str, since_ms: int
+) -> list[str]:
+    """List the threads of what was read for a wake and ended since a time."""
+    rows = THREADS_SETTLED.rows(conn, recipient_id=recipient_id, wake_id=wake_id, since_ms=since_ms)
+    return [row.thread for row in rows]
+
+
+def is_of_person(conn: sa.Connection, recipient_id: int) -> bool:
+    """Say whether a person's word is among what a wake would be for."""
+    return IS_OF_PERSON.first(conn, recipient_id=recipient_id) is not None
 
 
 def recipients_waiting(conn: sa.Connection) -> list[int]:

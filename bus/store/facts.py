@@ -51,7 +51,9 @@ def dead_since(conn: sqlite3.Connection, since_ms: int) -> Rows:
 
 def held_threads(conn: sqlite3.Connection) -> Rows:
     """List the threads that are held, longest first, with since when."""
-    query = "SELECT thread, at_ms FROM holds WHERE released_ms IS NULL ORDER BY at_ms"
+    query = (
+        "SELECT thread, at_ms FROM holds WHERE released_ms IS NULL AND reason <> '' ORDER BY at_ms"
+    )
     return conn.execute(query).fetchall()
 
 

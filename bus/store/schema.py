@@ -31,6 +31,11 @@ def text(name: str, *, default: str | None = None, null: bool = False) -> sa.Col
     return sa.Column(name, sa.Text, nullable=null, server_default=given)
 
 
+def real(name: str, *, null: bool = False) -> sa.Column[float]:
+    """Make a column of fractions."""
+    return sa.Column(name, sa.REAL, nullable=null)
+
+
 def serial(name: str = "id") -> sa.Column[int]:
     """Make a key whose numbers are never given twice (see `sqlite_autoincrement` below)."""
     return sa.Column(name, sa.Integer, primary_key=True, autoincrement=True)
@@ -304,12 +309,22 @@ wakes = table(
     number("read_ms", null=True),
     number("closed_ms", null=True),
     number("due_ms", null=True),
+    number("tokens_in", null=True),
+    number("tokens_out", null=True),
+    real("cost_usd", null=True),
     sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
 )
 unique_open("uq_wakes_open", wakes.c.participant_id, "closed_ms")
 sa.Index("uq_wakes_generation", wakes.c.participant_id, wakes.c.generation, unique=True)
 index_known("ix_wakes_due", wakes.c.due_ms)
 index_known("ix_wakes_closed", wakes.c.closed_ms)
+sa.Index(
+    "ix_wakes_admitted",
+    wakes.c.participant_id,
+    wakes.c.admitted_ms,
+    sqlite_where=sa.text("admitted_ms IS NOT NULL"),
+    postgresql_where=sa.text("admitted_ms IS NOT NULL"),
+)
 
 holds = table(
     "holds",
@@ -318,6 +333,30 @@ holds = table(
     text("reason"),
     number("released_ms", null=True),
     number("from_hops", default=0),
+    number("warned_ms", null=True),
+    number("wakes", default=0),
+    number("wakes_ms", default=0),
+)
+IS_HELD = sa.text("released_ms IS NULL AND reason <> ''")
+sa.Index("ix_holds_held", holds.c.at_ms, sqlite_where=IS_HELD, postgresql_where=IS_HELD)
+
+wake_budgets = table(
+    "wake_budgets",
+    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    number("from_ms", default=0),
+    number("warned_ms", default=0),
+    number("told_ms", default=0),
+)
+
+costs = table(
+    "costs",
+    key("day"),
+    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    key("thread"),
+    number("turns"),
+    number("tokens_in"),
+    number("tokens_out"),
+    real("cost_usd"),
 )
 
 idempotency = table(

@@ -23,6 +23,9 @@ Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[ -~]*$")]
 """What a watcher names: printable ASCII, since it stands in logs and traces."""
 
 
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
+
+
 class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a watcher says of a wake."""
 
@@ -31,6 +34,9 @@ class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     turn_id: Word = ""
     reason: str = ""
     permanent: bool = False
+    tokens_in: Tokens | None = None
+    tokens_out: Tokens | None = None
+    cost_usd: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
 class WakesQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +63,25 @@ def wakes(principal: Principal) -> dict[str, Any]:
     return {"wakes": shown}
 
 
+class HeldQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """How many held threads to list."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
+
+
+@calls.add(
+    "GET",
+    "/api/held",
+    who=("agent", "person", "admin"),
+    summary="What the guard holds",
+    query=HeldQuery,
+)
+def held(principal: Principal) -> dict[str, Any]:
+    ask = read_query(HeldQuery)
+    with runtime().store.read() as conn:
+        return service.list_held(conn, principal, ask.limit)
+
+
 @calls.add(
     "POST", "/api/wakes/<wake_id>", who=("node",), summary="Report on a wake", body=ReportBody
 )
@@ -67,4 +92,16 @@ def report(principal: Principal, wake_id: str) -> dict[str, Any]:
     said = msgspec.structs.asdict(body)
     return runtime().store.write(
         lambda tx: service.report(tx, principal, wake_id, said), principal.id
+    )
+
+
+@calls.add(
+    "POST",
+    "/api/agents/<name>/release",
+    who=("person", "admin"),
+    summary="Let an agent be woken again that the guard stopped",
+)
+def release_agent(principal: Principal, name: str) -> dict[str, Any]:
+    return runtime().store.write(
+        lambda tx: service.release_agent(tx, principal, name), principal.id
     )

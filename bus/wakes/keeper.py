@@ -12,6 +12,7 @@ import gevent
 
 from bus.access import rotation
 from bus.errors import BusError
+from bus.guard import costs
 from bus.logs import log
 from bus.mail import service as mail
 from bus.store.log import trim
@@ -46,6 +47,7 @@ def keep_house(tx: Transaction) -> int:
     before = tx.now_ms - tx.config.retention_s * 1000
     old_log = tx.now_ms - tx.config.log_retention_s * 1000
     rotation.end_old(tx)
+    costs.forget(tx)
     wakes = queries.prune(tx.conn, before, TRIM_BATCH)
     below: int = sum(call(tx) for call in tx.hooks.called("prune"))
     return mail.prune(tx) + trim(tx, old_log, TRIM_BATCH) + wakes + below

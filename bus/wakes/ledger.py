@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from bus.clock import to_text
 from bus.errors import NotFoundError
+from bus.guard import service as guard
 from bus.mail import waking as mail
 from bus.store.log import Concerns, append
-from bus.wakes import queries
+from bus.wakes import daily, queries
+from bus.wakes.daily import is_stopped
 from bus.wakes.rules import pause_ms
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
     """Have a wake open if there is mail that wants one; at most one is."""
     there = queries.open_of(tx.conn, participant_id)
     if there is not None:
-        if there.state == "paused":
+        if is_stopped(there):
+            go_on(tx, there)
+        elif there.state == "paused":
             explain(tx, there)
         return
     agent = queries.agent(tx.conn, participant_id)
@@ -46,8 +50,11 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
     if not waiting.total:
         return
     wake_id = tx.ids.new("w", tx.now_ms)
+    day = daily.look(tx, agent)
     pause = left_of_pause_ms(tx, participant_id, agent.wake_failures)
     due = tx.now_ms + (pause or tx.config.wake_ask_s * 1000)
+    if day.reason:
+        pause, due = day.until_ms - tx.now_ms, day.until_ms
     values = {
         "id": wake_id,
         "participant_id": participant_id,
@@ -55,16 +62,19 @@ def ensure_wake(tx: Transaction, participant_id: int) -> None:
         "generation": queries.next_generation(tx.conn, participant_id),
         "state": "paused" if pause else "asked",
         "attempt": agent.wake_failures + 1,
+        "reason": day.reason,
         "asked_ms": tx.now_ms,
         "due_ms": due,
     }
     queries.insert_wake(tx.conn, values)
     tx.remind(due)
     wake = find(tx, wake_id)
-    if wake.attempt > 1:
+    if day.reason or wake.attempt > 1:
         explain(tx, wake)
     if not pause:
         tell_node(tx, wake, waiting)
+    # Last, since what is told may itself ask for a wake.
+    guard.tell_wakes(tx, participant_id, day.count)
 
 
 def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int:
@@ -82,6 +92,9 @@ def left_of_pause_ms(tx: Transaction, participant_id: int, failures: int) -> int
 
 def explain(tx: Transaction, wake: Row) -> None:
     """Write on what waits for another try until when, and why."""
+    if is_stopped(wake):
+        mail.note(tx, wake.participant_id, wake.reason)
+        return
     last = queries.last_closed(tx.conn, wake.participant_id)
     why = f" ({last.reason})" if last is not None and last.reason else ""
     when = f"waiting until {to_text(wake.due_ms)} to try" if wake.state == "paused" else "tried"
@@ -101,6 +114,18 @@ def ask(tx: Transaction, wake: Row) -> None:
         explain(tx, now)
     tell_node(tx, now, mail.pending(tx.conn, wake.participant_id))
     tx.remind(due)
+
+
+def go_on(tx: Transaction, wake: Row) -> None:
+    """Ask a wake that the guard stopped, or write again how long it stays so."""
+    day = daily.look(tx, queries.agent(tx.conn, wake.participant_id))
+    if day.reason:
+        queries.update(tx.conn, wake.id, {"reason": day.reason, "due_ms": day.until_ms})
+        explain(tx, wake._replace(reason=day.reason))
+        return
+    queries.update(tx.conn, wake.id, {"reason": ""})
+    mail.note(tx, wake.participant_id, "")
+    ask(tx, wake._replace(reason=""))
 
 
 def tell_node(tx: Transaction, wake: Row, waiting: mail.Pending) -> None:
@@ -140,6 +165,8 @@ def show_with(wake: Row, waiting: mail.Pending) -> dict[str, Any]:
         )
         if getattr(wake, column) is not None
     }
+    usage = ("tokens_in", "tokens_out", "cost_usd")
+    cost = {name: told for name in usage if (told := getattr(wake, name)) is not None}
     return {
         "to_agent": wake.to_agent,
         "wake_id": wake.id,
@@ -153,6 +180,7 @@ def show_with(wake: Row, waiting: mail.Pending) -> dict[str, Any]:
         "method": wake.method,
         "result": wake.result,
         "reason": wake.reason,
+        **cost,
         **times,
     }
 

@@ -49,9 +49,23 @@ NEXT_DUE = Statement(
     .order_by(wakes.c.due_ms)
     .limit(bind("most"))
 )
+BEGUN = sa.and_(wakes.c.participant_id == bind("whose"), wakes.c.admitted_ms > bind("since_ms"))
+LAST_BEGUN = (
+    sa.select(wakes.c.admitted_ms)
+    .where(BEGUN)
+    .order_by(wakes.c.admitted_ms.desc())
+    .limit(bind("most"))
+    .subquery()
+)
+COUNT_BEGUN = Statement(
+    sa.select(
+        sa.func.count().label("number"), sa.func.min(LAST_BEGUN.c.admitted_ms).label("first_ms")
+    )
+)
 INSERT = insert(
     wakes,
-    *("id", "participant_id", "node_id", "generation", "state", "attempt", "asked_ms", "due_ms"),
+    *("id", "participant_id", "node_id", "generation", "state", "attempt", "reason", "asked_ms"),
+    "due_ms",
 )
 UPDATE = Update(wakes, "id")
 UPDATE_AGENT = Update(participants, "id")
@@ -86,6 +100,17 @@ def recent(
     return conn.execute(query.order_by(wakes.c.asked_ms.desc()).limit(limit)).all()
 
 
+def stopped(conn: sa.Connection, participant_ids: Sequence[int]) -> Sequence[sa.Row[Any]]:
+    """List the open wakes that the guard keeps from being asked."""
+    query = FULL.where(
+        wakes.c.participant_id.in_(participant_ids),
+        wakes.c.closed_ms.is_(None),
+        wakes.c.state == "paused",
+        wakes.c.reason.startswith("guard"),
+    )
+    return conn.execute(query.order_by(wakes.c.asked_ms)).all()
+
+
 def insert_wake(conn: sa.Connection, values: Mapping[str, Any]) -> None:
     INSERT.run(conn, values)
 
@@ -113,6 +138,14 @@ def first_due(conn: sa.Connection, without: Collection[str] = ()) -> int | None:
 
 def agent(conn: sa.Connection, participant_id: int) -> Row:
     return AGENT.rows(conn, whose=participant_id)[0]
+
+
+def count_begun(
+    conn: sa.Connection, participant_id: int, since_ms: int, most: int
+) -> tuple[int, int]:
+    """Count the wakes since a time of which a turn came, `most` at most; gives the first's time."""
+    row = COUNT_BEGUN.rows(conn, whose=participant_id, since_ms=since_ms, most=most)[0]
+    return int(row.number), int(row.first_ms or 0)
 
 
 def next_generation(conn: sa.Connection, participant_id: int) -> int:

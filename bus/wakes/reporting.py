@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
 from bus.errors import FencedError, InvalidRequestError, NotFoundError
+from bus.guard import costs
+from bus.guard.model import Usage
 from bus.mail import waking as mail
 from bus.wakes import queries
 from bus.wakes.ledger import UNSTARTED, UNTAKEN, close, find, follow_reading, record
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from bus.access.model import Principal
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
+
+
+ENDS = ("ended", "failed")
+USAGE = ("tokens_in", "tokens_out", "cost_usd")
 
 
 def report(
@@ -29,6 +35,7 @@ def report(
         raise InvalidRequestError(f"'state' is one of {', '.join(REPORTS)}")
     if wake.closed_ms is not None:
         return closed_answer(wake, said["state"])
+    keep_cost(tx, wake, said)
     more = do(tx, wake, said | {"reason": mail.one_line(said.get("reason") or "")})
     after = find(tx, wake_id)
     return {
@@ -39,6 +46,16 @@ def report(
         and other.id != wake_id,
         **more,
     }
+
+
+def keep_cost(tx: Transaction, wake: Row, said: dict[str, Any]) -> None:
+    """Keep what a turn cost that has ended, while it is known which threads it was about."""
+    told = {name: said.get(name) for name in USAGE}
+    usage = Usage(**told)
+    if said["state"] in ENDS and usage.is_known:
+        queries.update(tx.conn, wake.id, told)
+        threads = mail.threads_of_turn(tx.conn, wake.participant_id, wake.id, wake.asked_ms)
+        costs.add(tx, wake.participant_id, threads, usage)
 
 
 def closed_answer(wake: Row, state: str) -> dict[str, Any]:

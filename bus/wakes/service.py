@@ -7,11 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bus.clock import to_text
 from bus.directory import service as directory
+from bus.guard import service as guard
+from bus.mail import holding
 from bus.mail import waking as mail
 from bus.mail.model import LONGEST_LEASE_S
 from bus.wakes import queries
-from bus.wakes.ledger import UNSTARTED, UNTAKEN, ask, close, ensure_wake, find, follow_reading, show
+from bus.wakes.daily import is_stopped
+from bus.wakes.ledger import (
+    UNSTARTED,
+    UNTAKEN,
+    ask,
+    close,
+    ensure_wake,
+    find,
+    follow_reading,
+    go_on,
+    show,
+)
 from bus.wakes.reporting import report
 
 if TYPE_CHECKING:
@@ -24,7 +38,7 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
     from bus.store.transaction import Hooks, Transaction
 
-__all__ = ["do_due", "list_wakes", "register", "report", "spare"]
+__all__ = ["do_due", "list_held", "list_wakes", "register", "release_agent", "report", "spare"]
 BATCH = 200
 SPEEDS = 50
 
@@ -56,6 +70,40 @@ def list_wakes(
         ]
         rows = queries.recent(conn, ids, limit, only_open=only_open)
     return [show(conn, row) for row in rows]
+
+
+def list_held(conn: sa.Connection, principal: Principal, limit: int) -> dict[str, Any]:
+    """List what the guard holds, as far as the reader may see: threads, and agents' wakes."""
+    mine = principal.participant_id if principal.kind == "agent" else None
+    ids = [one.id for one in directory.visible(conn, principal) if mine in {None, one.id}]
+    return {
+        "threads": holding.list_held(conn, principal, limit),
+        "agents": [
+            {
+                "agent": wake.to_agent,
+                "reason": wake.reason,
+                "held_at": to_text(wake.asked_ms),
+                "until": to_text(wake.due_ms),
+                "waiting": mail.pending(conn, wake.participant_id).total,
+            }
+            for wake in queries.stopped(conn, ids)
+        ],
+    }
+
+
+def release_agent(tx: Transaction, principal: Principal, name: str) -> dict[str, Any]:
+    """Let an agent be woken again that has had its wakes of the day; says whether it was stopped.
+
+    Raises:
+        NotFoundError: there is none of that name that the principal can see.
+    """
+    agent = directory.find_visible(tx.conn, principal, name)
+    guard.release_agent(tx, agent.id)
+    wake = queries.open_of(tx.conn, agent.id)
+    was_stopped = wake is not None and is_stopped(wake)
+    if wake is not None and was_stopped:
+        go_on(tx, wake)
+    return {"agent": agent.name, "released": was_stopped}
 
 
 def on_mail_read(tx: Transaction, participant_id: int) -> None:
@@ -169,7 +217,9 @@ def do_one(tx: Transaction, wake: Row) -> None:
     """Ask a wake whose pause is over, or that nobody took; close one whose time is up."""
     if wake.state in UNTAKEN:
         mail.keep_all_quiet(tx, wake.participant_id)
-        if mail.is_pending(tx.conn, wake.participant_id):
+        if is_stopped(wake):
+            go_on(tx, wake)
+        elif mail.is_pending(tx.conn, wake.participant_id):
             ask(tx, wake)
         else:
             close(tx, wake, "nothing_left", "its agent's quiet hours have begun", failed=False)

@@ -128,6 +128,26 @@ def wakes(world: World, owner: str, _case: str) -> Asked:
     return "/api/wakes?state=all&limit=500", None, open_wake(world)
 
 
+def hold(world: World, owner: str) -> str:
+    """Have the agent and its peer answer each other until their thread is held."""
+    who, to, answered = owner, "ben", {}
+    while True:
+        sent = world.call(who, "POST", "/api/send", {"to": to, "body": "and?", **answered})[1]
+        if sent["deliveries"][0]["state"] == "held":
+            return sent["thread"]
+        who, to, answered = to, who, {"in_reply_to": sent["id"]}
+
+
+def cost(world: World, _owner: str, _case: str) -> Asked:
+    done = {"state": "ended", "tokens_in": 5, "cost_usd": 0.1}
+    wake = f"/api/wakes/{open_wake(world)}"
+    for turn in ({"state": "received"}, {"state": "admitted", "turn_id": "t"}):
+        assert world.call("here", "POST", wake, turn)[0] == 200
+    world.call("ann", "GET", "/api/inbox")
+    assert world.call("here", "POST", wake, done)[0] == 200
+    return "/api/cost", None, '"ann"'
+
+
 def enrolment(world: World, _owner: str, case: str) -> Asked:
     code = new_node(world)["code"] if "good" in case else "AAAA-AAAA-AAAA-AAAA"
     return "/api/enrol", {"code": code, "nonce": "n" * 32, "url": world.bus.url}, "server_time"
@@ -199,6 +219,10 @@ ASKS = {
         "/api/brief?limit=200", None, make_dead(world, owner, case)),
     "POST /api/brief": lambda *_: (
         "/api/brief", {"seen_until": "2026-01-01T00:00:00Z"}, "seen_until"),
+    "GET /api/held": lambda world, owner, _: ("/api/held", None, hold(world, owner)),
+    "POST /api/agents/<name>/release": lambda _world, owner, _: (
+        f"/api/agents/{owner}/release", None, "released"),
+    "GET /api/cost": cost,
     "GET /api/stream": stream,
     "GET /api/wakes": wakes,
     "POST /api/wakes/<wake_id>": lambda world, _owner, _: (

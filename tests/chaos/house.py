@@ -37,6 +37,7 @@ SETTINGS = {
     # Agents write while they have mail leased, so all their threads hang together.
     "BUS_GUARD_HOPS": "1000000",
     "BUS_GUARD_BURST": "1000000",
+    **{f"BUS_GUARD_{rule}": "0" for rule in ("LAPS", "CHAIN", "MESSAGES", "THREAD_WAKES", "WAKES")},
 }
 OPEN_WAKES = "SELECT count(*) FROM wakes WHERE closed_ms IS NULL"
 NOT_QUIET = f"SELECT ({OPEN}) + ({OPEN_WAKES})"

@@ -135,6 +135,8 @@ def test_it_reports_a_turn_from_its_admission_to_its_end(openclaw, gateway, star
     since = openclaw.model_seq()
     turn = start(gateway, "alpha", text="Mail for you: exactly this text.")
     assert turn.join() == Outcome("ended")
+    used = turn.outcome.usage
+    assert (used.tokens_in, used.tokens_out, used.cost_usd) == (10, 5, 0.0)  # the lab's model's
     assert turn.notes.admitted_turns == [turn.wake.wake_id]
     assert (
         "exactly this text" in openclaw.await_model("exactly this text", since=since)["last_user"]

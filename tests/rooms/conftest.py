@@ -90,8 +90,9 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path):
-    config = Config(data_dir=tmp_path, max_inbox=5)
+def house(tmp_path, request):
+    settings = {"max_inbox": 5} | getattr(request.module, "SETTINGS", {})
+    config = Config(data_dir=tmp_path, **settings)
     migrate(config)
     clock = ManualClock()
     store = Store(config, clock, CountingIds(), lambda _topics: None)

@@ -53,7 +53,7 @@ def kill(house, sender, to, **draft):
 
 def hold(house, sent):
     reason, thread = "guard: 25 hops", sent["thread"]
-    house.store.write(lambda tx: guard.set_hold(tx.conn, thread, reason, tx.now_ms))
+    house.store.write(lambda tx: guard.keep(tx.conn, thread, tx.now_ms, reason=reason))
 
 
 def block(house, name, title):

@@ -234,7 +234,7 @@ def test_a_held_thread_holds_what_is_sent_again_in_it(house):
 
     sent, _ = kill(house)
     thread = house.send("alice", "bob", in_reply_to=sent)["thread"]
-    house.store.write(lambda tx: guard.set_hold(tx.conn, thread, "guard: enough", tx.now_ms))
+    house.store.write(lambda tx: guard.keep(tx.conn, thread, tx.now_ms, reason="guard: enough"))
     assert redrive(house, "alice", sent) == ["held"]
     assert sent not in [item.row.message_id for item in house.read("bob")]
 

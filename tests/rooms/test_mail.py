@@ -108,9 +108,11 @@ def test_two_that_answer_each_other_for_ever_are_held(house):
     states = []
     for turn in range(40):
         me, other = ("bob", "alice") if turn % 2 == 0 else ("alice", "bob")
-        if not house.read(me):
+        items = house.read(me)
+        if not items:
             break
         states.append(house.send(me, other)["deliveries"][0]["state"])
-        house.ack(me, house.read(me)[0].handle)
+        for item in items:  # a warning is among them before the end
+            house.ack(me, item.handle)
     assert states[-1] == "held"
-    assert len(states) == 17
+    assert len(states) == 16

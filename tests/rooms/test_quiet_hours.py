@@ -270,7 +270,7 @@ def test_urgent_mail_of_a_person_wakes_a_quiet_agent(night):
 def test_a_thread_that_the_guard_held_meanwhile_stays_held(night):
     sent = night.send("alice", "pat")
     thread = sent["thread"]
-    night.store.write(lambda tx: guard.set_hold(tx.conn, thread, "guard: x", tx.now_ms))
+    night.store.write(lambda tx: guard.keep(tx.conn, thread, tx.now_ms, reason="guard: x"))
     go(night, "2027-01-16T06:00:00Z")
     assert state(night, "alice", sent) == ("held", "guard: x")
     night.store.write(lambda tx: mail.release_thread(tx, thread))

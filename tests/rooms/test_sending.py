@@ -271,9 +271,10 @@ def test_a_chain_over_many_that_was_released_goes_on_for_as_long_again(house, bo
     sent, states = house.send(boss, "ann"), []
     for step in range(34):
         speaker, hearer = ring[step % 3], ring[(step + 1) % 3]
-        (item,) = house.read(speaker)
+        items = house.read(speaker)
         sent = house.send(speaker, hearer)
-        house.ack(speaker, item.handle)
+        for item in items:  # a warning may be among them
+            house.ack(speaker, item.handle)
         states.append(sent["deliveries"][0]["state"])
         if states[-1] == "held":
             release_thread(house, sent["thread"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class Run:
     task_status: str = "running"
     execution: str = "queued"
     error: str = ""
+    asked_by: tuple | None = None
+    """Who gets a second answer at its end, and under which id."""
 
 
 class RefusedError(Exception):
@@ -47,6 +50,8 @@ class FakeGateway:
         self.ledger = {}  # what its ledger remembers
         self.replies = {}  # the last words by session, where they are not "Done."
         self.deleted = []
+        self.used = {"input": 100, "output": 7, "cacheRead": 20, "cacheWrite": 3}
+        self.cost_usd = 0.25
         self.silent_methods = set()  # taken, done, and not answered
         self.changed = threading.Condition()
         self.server = WebSocketServer(self._serve)
@@ -79,6 +84,18 @@ class FakeGateway:
             run.answer = {"runId": run_id, "endedAt": 2, **(answer or {"status": "ok"})}
             run.task_status = "completed" if run.answer["status"] == "ok" else "failed"
             self.changed.notify_all()
+        self.tell_use(run)
+
+    def tell_use(self, run):
+        """Send the second answer of `agent`, as OpenClaw does just after a run's end."""
+        if run.asked_by is None:
+            return
+        peer, identity = run.asked_by
+        meta = {"agentMeta": {"usage": dict(self.used), "costUsd": self.cost_usd}}
+        payload = {**run.answer, "result": {"payloads": [], "meta": meta}}
+        frame = {"type": "res", "id": identity, "ok": True, "payload": payload}
+        with contextlib.suppress(OSError):
+            peer.send_text(json.dumps(frame))
 
     def restart(self, status="cancelled", error="Task execution process exited before restart."):
         """Forget all runs, as a gateway does that was killed; the ledger says what became of it."""
@@ -137,6 +154,9 @@ class FakeGateway:
             self.silent_methods.discard(method)
             peer.cut()
             return
+        run = self.runs.get(params.get("idempotencyKey")) if method == "agent" else None
+        if run is not None and run.asked_by is None:
+            run.asked_by = (peer, frame["id"])
         try:
             peer.send_text(json.dumps({"type": "res", "id": frame["id"], **answer}))
         except OSError:

@@ -12,8 +12,8 @@ from fakegateway import FakeGateway, RefusedError
 
 from tests.conftest import until
 from watcher import gatewaylink, gatewaysession, gatewayturns
-from watcher.gatewayverdict import SILENT_END
-from watcher.methods.base import Outcome, Wake
+from watcher.gatewayverdict import SILENT_END, read_usage
+from watcher.methods.base import Outcome, Usage, Wake
 from watcher.methods.gateway import Gateway
 from watcher.settings import AgentSettings, Folder, OpenClawSettings, Settings
 
@@ -121,6 +121,7 @@ def test_it_reports_the_admission_and_the_end(openclaw, start):
     assert turn.notes.admitted_turns == [WAKE_ID]
     openclaw.end(WAKE_ID)
     assert turn.join() == Outcome("ended")
+    assert turn.outcome.usage == Usage(tokens_in=123, tokens_out=7, cost_usd=0.25)
 
 
 def test_it_asks_under_the_wakes_id_and_delivers_to_nobody(openclaw, start):
@@ -425,3 +426,32 @@ def test_the_probe_says_why_nothing_answers(openclaw, method):
     probe = method.probe(AgentSettings("alpha"))
     assert not probe.works
     assert probe.why.startswith("no gateway at")
+
+
+def test_a_gateway_that_does_not_say_what_a_run_used_does_not_keep_its_end_waiting(
+    openclaw, start, monkeypatch
+):
+    monkeypatch.setattr(gatewayturns, "USAGE_S", 0.05)
+    monkeypatch.setattr(openclaw, "tell_use", lambda _run: None)
+    turn = start()
+    openclaw.await_call("agent.wait")
+    openclaw.end(WAKE_ID)
+    assert turn.join() == Outcome("ended")
+    assert turn.outcome.usage == Usage()
+
+
+@pytest.mark.parametrize(
+    ("meta", "usage"),
+    [
+        ({"usage": {"input": 5, "output": 2}, "costUsd": 1}, Usage(5, 2, 1.0)),
+        ({"usage": {"input": "5", "output": -2}, "costUsd": "dear"}, Usage(0, 0, None)),
+        ({"usage": {}, "costUsd": float("nan")}, Usage(0, 0, None)),
+        ({"usage": {}, "costUsd": True}, Usage(0, 0, None)),
+        ({"usage": 7, "costUsd": 1}, Usage()),
+        ([], Usage()),
+        (None, Usage()),
+    ],
+)
+def test_nonsense_about_what_a_run_used_is_no_number(meta, usage):
+    assert read_usage({"result": {"meta": {"agentMeta": meta}}}) == usage
+    assert read_usage({"result": meta}) == Usage()

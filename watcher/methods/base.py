@@ -7,7 +7,7 @@ turns that into calls. Reports are facts; a method never reports what it could n
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -55,6 +55,15 @@ class Wake:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a turn used, as far as its runtime tells; what is cached counts as going in."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How it went: `ended` and `failed` are ends of a turn, `no_turn` means that none began.
 
@@ -67,6 +76,8 @@ class Outcome:
     state: Literal["ended", "failed", "no_turn", "requested", "left"]
     reason: str = ""
     permanent: bool = False
+    usage: Usage = field(default=Usage(), compare=False)
+    """What it cost; two outcomes are the same whatever that was."""
 
 
 ASKED_BEFORE = Outcome("requested", "asked for in an earlier life of the watcher")

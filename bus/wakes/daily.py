@@ -1,0 +1,50 @@
+"""How often an agent may be woken in a day: the guard's last rule, which no chain gets past.
+
+Only wakes of which a turn came count: a node that is away for a day uses nothing up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bus.clock import to_text
+from bus.guard import service as guard
+from bus.mail import waking as mail
+from bus.wakes import queries
+
+if TYPE_CHECKING:
+    from bus.store.statement import Row
+    from bus.store.transaction import Transaction
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Day:
+    """How many wakes an agent had; why it is not woken for now, and until when."""
+
+    count: int = 0
+    reason: str = ""
+    until_ms: int = 0
+
+
+def look(tx: Transaction, agent: Row) -> Day:
+    """Count an agent's wakes of the day; a person's mail wakes it however many they are."""
+    most = tx.config.guard_wakes
+    if not guard.may_be_near(agent.generation, most, tx.config):
+        return Day()
+    since_ms = guard.count_wakes_from_ms(tx, agent.id)
+    count, first_ms = queries.count_begun(tx.conn, agent.id, since_ms, most)
+    reason = guard.judge_wakes(count, most)
+    if not reason:
+        return Day(count)
+    if mail.is_for_person(tx.conn, agent.id):
+        return Day()
+    until_ms = first_ms + DAY_MS
+    return Day(count, f"{reason}; waiting until {to_text(until_ms)}", until_ms)
+
+
+def is_stopped(wake: Row) -> bool:
+    """Say whether the guard keeps an open wake from being asked."""
+    return bool(wake.state == "paused" and wake.reason.startswith("guard"))

@@ -33,6 +33,12 @@ ACK: Step = {
     "in": "tool",
     "text": "Nothing to ack.",
 }
+# The last of several: together with ACK two items are acked, and one is acked twice.
+ACK_LAST: Step = {
+    "exec_match": r"(?ms).*^ack only: (curl [^\n]*)$",
+    "in": "all",
+    "text": "Nothing to ack.",
+}
 ANSWER: Step = {
     "exec_match": r"(?m)^answer and ack: ([^\n]*)$",
     "in": "tool",
@@ -77,9 +83,34 @@ class Machine:
             "deliver": False,
             "idempotencyKey": f"owner-{message}",
         }
+        self._ask("agent", params)
+
+    def finish_turn(self, message: str, within_s: float = 90) -> None:
+        """Wait until the turn that a message began has ended well."""
+        params = {"runId": f"owner-{message}", "timeoutMs": int(within_s * 1000)}
+        answer = self._ask("agent.wait", params)
+        assert answer["status"] == "ok", answer
+
+    def was_shown(self, agent: str, text: str) -> bool:
+        """Say whether a tool of an agent's turn gave its model a text."""
+        log = self.openclaw.folder / "run" / "model.jsonl.full"
+        requests = [json.loads(line)["request"] for line in log.read_text().splitlines()]
+        return any(
+            text in str(message.get("content"))
+            for request in requests
+            if request["model"] == f"{agent}-model"
+            for message in request["messages"]
+            if message["role"] == "tool"
+        )
+
+    def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Ask the gateway something, as its owner's own client would."""
         rpc = Path(os.environ["WAKEBUS_LAB"]) / "openclaw" / "gateway_rpc.py"
-        done = self.openclaw.run("python3", str(rpc), "agent", json.dumps(params))
+        done = self.openclaw.run("python3", str(rpc), method, json.dumps(params))
         assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer["ok"], answer
+        return dict(answer["payload"])
 
 
 @dataclass

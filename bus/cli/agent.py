@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bus.cli import completing
+from bus.cli import agentimport, completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import confirm, facts, harmless, local_second, local_time, say, table
 from bus.cli.quieting import describe_quiet, quiet_fields, take_quiet
@@ -234,3 +234,6 @@ def remove(caller: Caller, name: str, *, is_sure: bool) -> None:
         is_sure=is_sure,
     )
     caller.done(caller.bus.remove_agent(name), f"{harmless(name)} is removed")
+
+
+command.add_command(agentimport.command)

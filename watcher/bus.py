@@ -76,6 +76,7 @@ class Bus:
         self._read_token = read_token
         self._timeout_s = timeout_s
         self._idle: list[http.client.HTTPConnection] = []
+        self._is_over = False
         self._lock = threading.Lock()
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -121,6 +122,8 @@ class Bus:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Keep no connection from now on, also none of a call that another thread still makes."""
+        self._is_over = True
         self.close()
 
     def _call(
@@ -178,7 +181,7 @@ class Bus:
 
     def _keep(self, connection: http.client.HTTPConnection, *, is_reusable: bool) -> None:
         with self._lock:
-            if is_reusable and len(self._idle) < MAX_KEPT:
+            if is_reusable and not self._is_over and len(self._idle) < MAX_KEPT:
                 self._idle.append(connection)
                 return
         connection.close()

@@ -33,6 +33,7 @@ def examine(household, machines, tmp_path_factory):
 
     def look(*words):
         done = run("doctor", "--json", *words)
+        assert done.stdout, done.stderr
         token = here.openclaw.gateway_token
         assert not {token, here.openclaw.hook_token} & set(done.stdout.split('"'))
         return {one["name"]: one for one in json.loads(done.stdout)["checks"]}

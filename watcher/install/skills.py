@@ -63,6 +63,8 @@ def is_outdated(
 
     An agent that was renamed, or a bus that has moved, leaves one.
     """
+    if not path.is_file():
+        return False
     record = Record.load(settings.folder.install_file)
     return record.wrote(path) and path.read_bytes() != render(settings, agent, environ)
 

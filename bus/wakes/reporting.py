@@ -165,7 +165,7 @@ def on_no_turn(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, An
 
     A turn that read its inbox did begin, whatever its runtime says of it.
     """
-    if wake.read_ms is not None:
+    if wake.read_ms is not None and not said.get("permanent"):
         return on_failed(tx, wake, said)
     reason = f"no turn could be started: {said.get('reason') or 'no reason given'}"
     if said.get("permanent"):

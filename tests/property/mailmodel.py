@@ -71,7 +71,7 @@ class MailModel:
 
     def _hear(self, note: Copy) -> None:
         """Count a system message for the one copy that it is about."""
-        if note.type == "GUARD":
+        if note.type in {"GUARD", "WARNING"}:
             return
         about = [
             one.key

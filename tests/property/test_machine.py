@@ -329,7 +329,8 @@ class MailMachine(RuleBasedStateMachine):
         said = {"state": state, "reason": "so it is", "turn_id": f"r-{wake.id}"}
         if state == "unknown_agent":
             said |= {"state": "no_turn", "permanent": True}
-        self.may_count = said["state"] in {"ended", "failed"} and not wake.closed_ms
+        was_turn = state == "failed" or (state == "no_turn" and wake.read_ms is not None)
+        self.may_count = (state == "ended" or was_turn) and not wake.closed_ms
         try:
             answer = self.house.write(lambda tx: wakes.report(tx, self.house.node, wake.id, said))
         except FencedError:
@@ -344,7 +345,7 @@ class MailMachine(RuleBasedStateMachine):
                 assert answer["pending"]["total"] == len(self.truth.waiting(wake.to_name))
         elif state == "alive":
             self.model.extend_turn(wake.id, self.now + LEASE_MS)
-        elif state == "failed":
+        elif was_turn:
             self.model.drop_turn(wake.id)
 
     @rule(seconds=st.sampled_from([1, 31, 95, 125, 601, 901]))

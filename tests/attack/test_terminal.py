@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -42,6 +43,11 @@ SHOWN = {
     "bus redrive --all": ("pia", ["--all", "--agent", "ben"]),
     "bus tail": ("admin", ["--from", "earliest"]),
     "bus wakes": ("admin", ["--all"]),
+    "bus brief": ("pia", []),
+    "bus held": ("pia", []),
+    "bus cost": ("admin", []),
+    "bus cost --thread": ("admin", ["--thread", EVIL]),
+    "bus agent import": ("admin", ["CONFIG", "--dry-run"]),
     "bus task add": ("ann", [EVIL, EVIL, "--reviewer", EVIL]),
     "bus task list": ("pia", []),
     "bus task list --holder": ("pia", ["--holder", EVIL]),
@@ -94,7 +100,7 @@ BAR = re.compile(r"\x1b\[\?25[lh]")
 
 
 @pytest.fixture(scope="module")
-def written(world):
+def written(world, tmp_path_factory):
     """Have everybody write what they can; gives the words of this test's commands."""
     item = world.give("ann", "ben", EVIL)
     world.call("ben", "POST", "/api/release",
@@ -117,7 +123,10 @@ def written(world):
     world.call("ben", "POST", f"/api/tasks/{card}/notes", {"text": EVIL})
     run = {"RUN": end_run(world), "OPEN": world.dispatch("ann")}
     words = {"CARD": card, "HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
-    return words | run
+    config = tmp_path_factory.mktemp("openclaw") / "openclaw.json"
+    entries = {"evil": {"name": EVIL, "workspace": EVIL, "identity": {"name": EVIL}}, EVIL: {}}
+    config.write_text(json.dumps({"agents": {"entries": entries}}))
+    return words | run | {"CONFIG": str(config)}
 
 
 def end_run(world):

@@ -30,7 +30,8 @@ def backups_of(bus) -> list[Path]:
 def bodies(path: Path) -> list[str]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
         assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return [body for (body,) in conn.execute("SELECT body FROM messages ORDER BY created_ms")]
+        query = "SELECT body FROM messages WHERE sender_id IS NOT NULL ORDER BY created_ms"
+        return [body for (body,) in conn.execute(query)]
 
 
 def send(bus, body: str) -> None:

@@ -118,7 +118,7 @@ ILLNESSES = {
     "wakes": ([WAKE], "anna (try 1)", "bus wakes"),
     "given up": ([MESSAGE, DEAD], "1 in the last day: m_1", "bus trace"),
     "held threads": (
-        ["INSERT INTO holds (thread, at_ms, reason) VALUES ('t_1', 1, '')"],
+        ["INSERT INTO holds (thread, at_ms, reason) VALUES ('t_1', 1, 'guard: x')"],
         "t_1",
         "bus release",
     ),

@@ -217,7 +217,7 @@ def test_it_says_that_a_turn_was_stopped_by_someone_else(openclaw, gateway, star
     turn = start(gateway, "beta")
     openclaw.await_model("You have mail, beta.", since=0)
     run = {"sessionKey": "agent:beta:main", "runId": turn.wake.wake_id}
-    gateway._link.call("chat.abort", run, timeout_s=10)
+    gateway.turns.link.call("chat.abort", run, timeout_s=10)
     assert turn.join() == Outcome("failed", "the turn was stopped in OpenClaw (rpc)")
 
 

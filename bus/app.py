@@ -8,6 +8,8 @@ from flask import Flask, request
 
 from bus import logs
 from bus.access import api as access_api
+from bus.alerts import api as alerts_api
+from bus.alerts import service as alerts
 from bus.board import api as board_api
 from bus.board import service as board
 from bus.brief import api as brief_api
@@ -49,7 +51,7 @@ LINES_OF_A_STRANGER_PER_S, LINES_OF_A_STRANGER_AT_ONCE = 1, 60
 """What an address that shows no token may have written into the log."""
 ROUTES = (
     *(access_api, directory_api, guard_api, mail_api, inbox_api, settling_api, redriving_api),
-    *(wakes_api, board_api, runs_api, runs_node_api, brief_api),
+    *(wakes_api, board_api, runs_api, runs_node_api, alerts_api, brief_api),
     *(stream, health, openapi),
 )
 
@@ -76,6 +78,7 @@ def create_app(
     wakes.register(store.hooks)
     board.register(store.hooks)
     runs.register(store.hooks)
+    alerts.register(store.hooks)
     run = Runtime(
         config=config,
         store=store,

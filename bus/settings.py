@@ -165,6 +165,12 @@ class Settings:
         "after how long a claim of a task that its holder does not refresh can be taken over",
         unit="s",
     )
+    escalate_after_s: int = setting(
+        900,
+        "after how long an alert that nobody acked, a blocked task and a review that nobody took "
+        "up go on to the next of the chain",
+        unit="s",
+    )
     run_lease_s: int = setting(
         60, "how long a claimed run may stay without a word of its node before it is lost", unit="s"
     )

@@ -12,7 +12,7 @@ import pytest
 TOP = Path(__file__).resolve().parents[1]
 BUS = sorted((TOP / "bus").rglob("*.py"))
 WATCHER = sorted((TOP / "watcher").rglob("*.py"))
-ROOMS = ("access", "directory", "guard", "mail", "wakes", "runs", "board", "brief")
+ROOMS = ("access", "directory", "guard", "mail", "wakes", "runs", "board", "alerts", "brief")
 """The product's rooms; one calls only the services of those before it."""
 OUTSIDE = {"flask", "sqlalchemy", "gevent", "requests", "msgspec", "gunicorn", "alembic", "click"}
 

@@ -68,7 +68,9 @@ def make(
     now = set_and_reread(tx, row.id, **changes_of(tx, row, move, me))
     write_history(tx, now, MOVED, me, note)
     tx.record("task_moved", task=row.id, move=move.name, to=now.status, by=me.name)
-    return now, tell_parties(tx, row, now, Deed(move.name, me, note))
+    told = tell_parties(tx, row, now, Deed(move.name, me, note))
+    tx.announce("task_moved", now=now)
+    return now, told
 
 
 def changes_of(tx: Transaction, row: Row, move: Move, me: Participant) -> dict[str, Any]:

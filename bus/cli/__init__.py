@@ -40,6 +40,7 @@ COMMANDS = {
     "wakes": "wakes",
     "task": "task",
     "run": "run",
+    "alert": "alert",
     "held": "held",
     "cost": "cost",
     "agent": "agent",

@@ -88,6 +88,7 @@ def show_agent(agent: Mapping[str, Any]) -> None:
             ("takes", "every type" if agent.get("accepts") is None else agent["accepts"]),
             ("compartments", agent.get("compartments")),
             *describe_quiet(agent),
+            ("alerts go to", agent.get("escalate_to")),
             ("method", agent.get("method")),
             ("pending", agent.get("pending")),
             ("wake p50", speed_of(agent)),
@@ -164,11 +165,19 @@ def show_added(agent: Mapping[str, Any]) -> None:
 @click.option(
     "--lead/--no-lead", default=None, help="Whether it may finish others' tasks and take them over."
 )
+@click.option(
+    "--escalate-to",
+    type=NAMES,
+    metavar="NAMES",
+    help="Whom its alerts go to, one after the other.",
+)
+@click.option("--escalate-as-usual", "as_usual", is_flag=True, help="To the leads, then people.")
 @calls_bus(as_admin=True)
-def change(caller: Caller, name: str, *, accepts_all: bool, **options: Any) -> None:
+def change(caller: Caller, name: str, *, accepts_all: bool, as_usual: bool, **options: Any) -> None:
     """Change what the options name; the rest stays as it is."""
     new = take_quiet(options)
     new |= given(options) | ({"accepts": None} if accepts_all else {})
+    new |= {"escalate_to": None} if as_usual else {}
     if not new:
         raise click.UsageError("say what is to change; bus agent change --help lists it")
     agent = caller.bus.change_agent(name, **new)

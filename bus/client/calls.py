@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bus.client.administration import AdministrationCalls
+from bus.client.alertcalls import AlertCalls
 from bus.client.boardcalls import BoardCalls
 from bus.client.events import EventParser, Follower
 from bus.client.failures import json_object
@@ -24,7 +25,7 @@ SILENCE_S = 45.0
 """Three heartbeats: after so long without a byte a stream is taken for dead."""
 
 
-class BusClient(MailCalls, BoardCalls, RunCalls, AdministrationCalls):
+class BusClient(MailCalls, BoardCalls, RunCalls, AlertCalls, AdministrationCalls):
     """A client of one bus with one token; every method raises `ClientError` when refused.
 
     Good for one thread. Use it as a context manager, or close it.

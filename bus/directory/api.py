@@ -45,6 +45,7 @@ class AgentBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     shared_secret: bool | msgspec.UnsetType = msgspec.UNSET
     lead: bool | msgspec.UnsetType = msgspec.UNSET
     quiet: QuietBody | msgspec.UnsetType | None = msgspec.UNSET
+    escalate_to: list[str] | msgspec.UnsetType | None = msgspec.UNSET
 
     def given(self) -> dict[str, Any]:
         """List what was given."""

@@ -9,6 +9,7 @@ from bus.access import service as access
 from bus.clock import to_text
 from bus.directory import queries
 from bus.directory.apart import check_node
+from bus.directory.chain import set_chain
 from bus.directory.finding import find, find_node, get
 from bus.directory.model import KINDS
 from bus.directory.quiet import write_quiet
@@ -50,7 +51,9 @@ def add(tx: Transaction, fields: Mapping[str, Any]) -> Participant:
     participant_id = queries.insert_participant(tx.conn, values)
     access.set_compartments(tx, participant_id, check_names(fields.get("compartments") or ()))
     check_node(tx.conn, values["node_id"])
-    return get(tx.conn, participant_id)
+    one = get(tx.conn, participant_id)
+    set_chain(tx, one, fields.get("escalate_to"))
+    return one
 
 
 def check_free(conn: sa.Connection, name: str) -> str:
@@ -98,6 +101,8 @@ def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant
     if "compartments" in fields:
         access.set_compartments(tx, one.id, check_names(fields["compartments"]))
     now = get(tx.conn, one.id)
+    if "escalate_to" in fields:
+        set_chain(tx, now, fields["escalate_to"])
     check_node(tx.conn, now.node_id)
     if (now.name, now.node_id) != (one.name, one.node_id):
         for node_id in {one.node_id, now.node_id}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bus.directory.addresses import hint, resolve
+from bus.directory.chain import chain_of, people_for
 from bus.directory.changing import add, change, node_id_of, remove
 from bus.directory.finding import (
     find,
@@ -23,6 +24,7 @@ from bus.directory.showing import show
 
 __all__ = [
     "add",
+    "chain_of",
     "change",
     "find",
     "find_visible",
@@ -33,6 +35,7 @@ __all__ = [
     "leads_of",
     "list_groups",
     "node_id_of",
+    "people_for",
     "people_of",
     "people_who_see",
     "quiet_until",

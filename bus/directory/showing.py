@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from bus.clock import shown_time, to_text
 from bus.directory import queries
+from bus.directory.finding import sees, shape_all
 from bus.directory.quiet import show_allowed, show_quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -23,7 +25,11 @@ def show(
     """Show what is kept of agents and people; of their compartments only the reader's own."""
     by_id, nodes = {one.id: one for one in several}, queries.node_names(conn)
     rows = queries.with_ids(conn, list(by_id))
-    shown = {row.id: show_one(principal, by_id[row.id], row, nodes) for row in rows}
+    chains = read_chains(conn, principal, rows)
+    shown = {
+        row.id: show_one(principal, by_id[row.id], row, nodes) | {"escalate_to": chains[row.id]}
+        for row in rows
+    }
     for one in by_id.values():
         if one.quiet is not None and (
             principal.kind == "admin" or principal.participant_id == one.id
@@ -31,6 +37,18 @@ def show(
             # Names of other compartments may be among them.
             shown[one.id]["quiet"]["urgent_from"] = show_allowed(conn, one.quiet)
     return shown
+
+
+def read_chains(
+    conn: sa.Connection, principal: Principal, rows: Sequence[sa.Row[Any]]
+) -> dict[int, list[str] | None]:
+    """Give whom each one's alerts go to, as far as the reader may know; None is the usual."""
+    set_ones = {row.id: json.loads(row.escalate_to) for row in rows if row.escalate_to}
+    ids = sorted({who for chain in set_ones.values() for who in chain})
+    known = shape_all(conn, queries.with_ids(conn, ids)) if ids else []
+    names = {one.id: one.name for one in known if not one.removed and sees(principal, one)}
+    shown = {key: [names[who] for who in chain if who in names] for key, chain in set_ones.items()}
+    return {row.id: shown.get(row.id) for row in rows}
 
 
 def show_one(

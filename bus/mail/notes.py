@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
 from bus.mail import inbox_queries, queries
@@ -82,10 +82,16 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
     return sent.id
 
 
-def tell(tx: Transaction, participant_id: int, kind: str, body: str, *, wake: bool) -> None:
-    """Tell somebody something of which no message was the beginning."""
-    draft = Draft(to=(), body=body, type=kind, reply_expected=False, wake=wake)
-    write_to(tx, draft, Context(tx.ids.new("t", tx.now_ms), 0, ("wakebus",)), participant_id)
+def tell(
+    tx: Transaction, participant_id: int, kind: str, body: str, *, wake: bool, **more: Any
+) -> str:
+    """Tell somebody something of which no message was the beginning; `more` is as in a draft.
+
+    Gives its id, or an empty text where nobody is there any more.
+    """
+    draft = Draft(to=(), body=body, type=kind, reply_expected=False, wake=wake, **more)
+    context = Context(tx.ids.new("t", tx.now_ms), 0, (SYSTEM,))
+    return write_to(tx, draft, context, participant_id)
 
 
 def make_room(tx: Transaction, participant_id: int) -> None:

@@ -43,6 +43,7 @@ __all__ = [
     "headers",
     "hint",
     "history",
+    "is_acked",
     "is_for",
     "is_readable",
     "keep_answer",
@@ -70,6 +71,7 @@ count_readable = inbox_queries.count_readable
 is_readable = inbox_queries.is_readable
 hint = directory.hint
 tell = notes.tell
+is_acked = queries.is_acked
 keep_key = queries.keep_key
 first_due = keeping_queries.first_due
 

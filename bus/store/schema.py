@@ -123,6 +123,7 @@ participants = table(
     number("paused", default=0),
     number("paused_ms", null=True),
     number("lead", default=0),
+    text("escalate_to", null=True),
     number("open_to_secret", default=1),
     text("quiet", null=True),
     number("brief_ms", null=True),
@@ -503,3 +504,43 @@ run_groups = table(
     number("reported_ms", null=True),
     sa.ForeignKeyConstraint(["parent_id"], ["participants.id"]),
 )
+
+alerts = table(
+    "alerts",
+    key("id"),
+    text("severity"),
+    text("subject"),
+    text("body", default=""),
+    text("about", default=""),
+    text("cause"),
+    text("compartment", null=True),
+    number("for_id"),
+    text("chain"),
+    number("place", default=0),
+    text("state"),
+    text("reason", default=""),
+    number("created_ms"),
+    number("due_ms", null=True),
+    number("ended_ms", null=True),
+    sa.ForeignKeyConstraint(["for_id"], ["participants.id"]),
+)
+sa.Index("ix_alerts_for", alerts.c.for_id, alerts.c.state, alerts.c.id)
+sa.Index("ix_alerts_about", alerts.c.about, alerts.c.state)
+sa.Index("ix_alerts_state", alerts.c.state, alerts.c.id)
+index_known("ix_alerts_due", alerts.c.due_ms)
+index_known("ix_alerts_ended", alerts.c.ended_ms)
+
+alert_steps = table(
+    "alert_steps",
+    serial(),
+    text("alert_id"),
+    number("to_id"),
+    text("message_id"),
+    number("at_ms"),
+    number("waiting_id", null=True),
+    sa.ForeignKeyConstraint(["alert_id"], ["alerts.id"]),
+    sa.ForeignKeyConstraint(["to_id"], ["participants.id"]),
+)
+sa.Index("ix_alert_steps_alert", alert_steps.c.alert_id, alert_steps.c.id)
+sa.Index("ix_alert_steps_to", alert_steps.c.to_id, alert_steps.c.alert_id)
+index_known("ix_alert_steps_waiting", alert_steps.c.waiting_id)

@@ -53,6 +53,16 @@ def run_of(world: World, owner: str, case: str) -> str:
     return world.dispatch("dan", "wim") if case == "for the worker" else world.dispatch(owner)
 
 
+def alert(world: World, owner: str) -> str:
+    """Raise an alert, once those before it are settled: so many may be open; gives its id."""
+    for before in world.call(owner, "GET", "/api/alerts")[1]["alerts"]:
+        world.admin("POST", f"/api/alerts/{before['id']}/settle", {})
+    said = {"severity": "warning", "subject": world.fresh("fire")}
+    status, answer = world.call(owner, "POST", "/api/alerts", said)
+    assert status == 201, answer
+    return answer["id"]
+
+
 def claimed_run(world: World, action: str, **more: Any) -> Asked:
     run = world.dispatch("dan", "wim")
     status, claim = world.call("wim", "POST", f"/api/runs/{run}/claim", {"instance": "one"})
@@ -247,6 +257,14 @@ ASKS = {
         f"/api/runs/{run_of(world, owner, case)}/claim", {"instance": "one"}, "limit_s"),
     "POST /api/runs/<run_id>/alive": lambda world, *_: claimed_run(world, "alive"),
     "POST /api/runs/<run_id>/end": lambda world, *_: claimed_run(world, "end", status="completed"),
+    "POST /api/alerts": lambda world, *_: (
+        "/api/alerts", {"severity": "info", "subject": world.fresh("fire")}, "open"),
+    "GET /api/alerts": lambda world, owner, _: (
+        "/api/alerts?state=all&limit=200", None, alert(world, owner)),
+    "GET /api/alerts/<alert_id>": lambda world, owner, _: (
+        f"/api/alerts/{alert(world, owner)}", None, "severity"),
+    "POST /api/alerts/<alert_id>/settle": lambda world, owner, _: (
+        f"/api/alerts/{alert(world, owner)}/settle", {}, "settled"),
     "GET /api/whoami": lambda *_: ("/api/whoami", None, "kind"),
     "GET /api/agents": lambda _world, owner, _: ("/api/agents", None, f'"{owner}"'),
     "GET /api/agents/<name>": lambda _world, owner, _: (f"/api/agents/{owner}", None, owner),

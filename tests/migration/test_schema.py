@@ -60,3 +60,18 @@ def test_a_database_of_before_quiet_hours_keeps_its_agents_and_is_quiet_for_none
         row = conn.execute(sa.text("SELECT name, quiet, brief_ms FROM participants")).one()
         assert tuple(row) == ("old", None, None)
     engine.dispose()
+
+
+def test_a_database_of_before_alerts_keeps_its_agents_whose_alerts_go_as_usual(config):
+    engine = sa.create_engine(f"sqlite:///{config.db_path}")
+    with engine.begin() as conn:
+        command.upgrade(alembic_config(conn), "0010")
+        conn.exec_driver_sql(
+            "INSERT INTO participants (name, kind, created_ms) VALUES ('old', 'named', 1)"
+        )
+    assert migrate(config)[-1] == HEAD
+    with engine.connect() as conn:
+        row = conn.execute(sa.text("SELECT name, escalate_to FROM participants")).one()
+        assert tuple(row) == ("old", None)
+        assert conn.execute(sa.text("SELECT count(*) FROM alerts")).scalar() == 0
+    engine.dispose()

@@ -10,6 +10,7 @@ import pytest
 
 from bus.access import service as access
 from bus.access.model import Principal
+from bus.alerts import service as alerts
 from bus.board import service as board
 from bus.clock import ManualClock
 from bus.config import Config
@@ -100,6 +101,7 @@ def house(tmp_path, request):
     wakes.register(store.hooks)
     board.register(store.hooks)
     runs.register(store.hooks)
+    alerts.register(store.hooks)
     store.write(lambda tx: nodes.add_node(tx, "one", ["alice", "bob"], ""))
     store.write(lambda tx: directory.add(tx, {"name": "charlie", "compartments": ["apart"]}))
     store.write(lambda tx: access.create_token(tx, "admin"))

@@ -1,0 +1,1 @@
+"""Alerts: what goes up an agent's chain until somebody has it in hand."""

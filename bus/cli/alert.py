@@ -1,0 +1,124 @@
+"""`bus alert`: what goes up a chain of agents and people until somebody has it in hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bus.cli.calling import Caller, calls_bus
+from bus.cli.output import facts, harmless, local_second, say, table
+from bus.cli.words import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEADINGS = ("ID", "SEVERITY", "STATE", "BY", "TOLD", "SUBJECT")
+id_argument = click.argument("alert_id", metavar="ID")
+
+
+@click.group("alert")
+def command() -> None:
+    """Alerts: raise one, see how far it has come, settle it."""
+
+
+@command.command("raise")
+@click.argument("subject")
+@click.argument("body", default="")
+@click.option(
+    "--severity",
+    type=click.Choice(("info", "warning", "critical")),
+    default="warning",
+    show_default=True,
+    help="critical reaches a person at once, whatever the hour.",
+)
+@click.option("--about", default="", metavar="WHAT", help="A task's id, or any short word.")
+@click.option("--key", metavar="KEY", help="Idempotency key: the same again is one alert.")
+@calls_bus()
+def raise_alert(caller: Caller, subject: str, body: str, *, severity: str, **more: Any) -> None:
+    """Raise an alert; BODY is read from standard input where it is -."""
+    text = read_text(body, "BODY") if body == "-" else body
+    answer = caller.bus.raise_alert(severity, subject, body=text, **more)
+    caller.show(answer, lambda: show_raised(answer))
+
+
+def show_raised(answer: Mapping[str, Any]) -> None:
+    """Say who was told, and who is next."""
+    again = "  (open before; nothing new was raised)" if answer.get("deduplicated") else ""
+    alert_id = harmless(answer["id"])
+    say(f"{alert_id}{again}")
+    say(f"told: {harmless(told(answer))}{later(answer)}")
+    say(f"bus alert show {alert_id}")
+
+
+def told(alert: Mapping[str, Any]) -> str:
+    """Name who was told, in order."""
+    return ", ".join(step["to"] for step in alert["told"]) or "nobody yet"
+
+
+def later(alert: Mapping[str, Any]) -> str:
+    """Say who is told next, and when."""
+    if not alert.get("next_at"):
+        return ""
+    name = harmless(alert.get("next") or "another")
+    return f"; without an ack {name} at {local_second(alert['next_at'])}"
+
+
+@command.command("list")
+@click.option("--all", "every", is_flag=True, help="Also those that are over.")
+@click.option("--after", metavar="ID", help="Go on behind this one.")
+@click.option("--limit", type=click.IntRange(1, 200), help="At most so many; 50 if not given.")
+@calls_bus()
+def list_alerts(caller: Caller, *, every: bool, **which: Any) -> None:
+    """List the open alerts that you can see, newest first."""
+    answer = caller.bus.alerts(state="all" if every else "open", **which)
+    caller.show(answer, lambda: show_list(answer))
+
+
+def show_list(answer: Mapping[str, Any]) -> None:
+    """Write a page of alerts."""
+    rows = [
+        (one["id"], one["severity"], one["state"], one["by"], told(one), one["subject"])
+        for one in answer["alerts"]
+    ]
+    table(HEADINGS, rows, none="no alerts")
+    if answer["next"]:
+        say(f"more: --after {harmless(answer['next'])}")
+
+
+@command.command("show")
+@id_argument
+@calls_bus()
+def show(caller: Caller, alert_id: str) -> None:
+    """Show an alert and how far it has come."""
+    alert = caller.bus.alert(alert_id)
+    caller.show(alert, lambda: show_alert(alert))
+
+
+def show_alert(alert: Mapping[str, Any]) -> None:
+    """Write an alert: what it is, and its way."""
+    facts(
+        (
+            *((name, alert[name]) for name in ("id", "severity", "subject", "about", "by")),
+            ("state", f"{alert['state']}{': ' if alert['reason'] else ''}{alert['reason']}"),
+            ("raised", local_second(alert["at"])),
+        )
+    )
+    for step in alert["told"]:
+        say(f"{local_second(step['at'])}  {harmless(step['to'])}  {harmless(step['message_id'])}")
+    if later(alert):
+        say(later(alert).removeprefix("; "))
+    if alert["body"]:
+        say()
+        say(harmless(alert["body"], lines=True))
+
+
+@command.command("settle")
+@id_argument
+@click.option("--reason", default="", metavar="TEXT", help="Why; others can read it.")
+@calls_bus()
+def settle(caller: Caller, alert_id: str, *, reason: str) -> None:
+    """End an alert: it is over, or in hand; it goes no further."""
+    answer = caller.bus.settle_alert(alert_id, reason)
+    shown = f"{harmless(answer['id'])} is {harmless(answer['state'])}: {harmless(answer['reason'])}"
+    caller.done(answer, shown)

@@ -143,7 +143,7 @@ def show_added(agent: Mapping[str, Any]) -> None:
     """Say what the new one needs next."""
     name = harmless(agent["name"])
     say(f"{name} is on the bus.")
-    if agent["kind"] == "named" and agent.get("node"):
+    if agent.get("node"):
         say(f"Its node needs its token: bus node code {harmless(agent['node'])}")
     elif agent["kind"] == "named":
         say(f"It needs a node to be woken on: bus node add NODE --agents {name}")

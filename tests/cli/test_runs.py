@@ -23,6 +23,11 @@ def cast(bus, as_admin, act_as):
     return act_as("pia", "person"), work
 
 
+def test_a_new_worker_is_said_to_need_its_node_s_code(cast, as_admin):
+    said = as_admin("agent", "add", "wilma", "--kind", "worker", "--node", "here").out
+    assert "bus node code here" in said
+
+
 def test_a_run_is_dispatched_listed_shown_and_told(cast):
     pia, work = cast
     started = pia("run", "start", "wim", "-", *WORDS, stdin="read the logs\x1b[2J")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 
 def main(path: Path) -> None:
-    """Keep the message; print nothing, and so answer nothing."""
-    with path.open("a", encoding="utf-8") as file:
+    """Keep the message, for nobody else to read; print nothing, and so answer nothing."""
+    with open(path, "a", encoding="utf-8", opener=_open_for_owner) as file:
         file.write(sys.stdin.read() + "\n")
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ def test_from_nothing_a_task_is_answered_and_every_rung_is_shown(home):
         assert f"export BUS_URL={url}" in said
 
 
+def test_what_the_first_answer_leaves_behind_is_for_nobody_else_to_read(home, tmp_path):
+    with up(home) as (said, _):
+        assert 'ping has its answer: "pong:' in said
+    left = [path for path in tmp_path.rglob("*") if path.name == "answers.txt"]
+    assert [path.stat().st_mode & 0o077 for path in left] == [0]
+
+
 def test_what_it_prints_next_works_as_printed(home):
     with up(home) as (said, _):
         run = CommandLine(home | {"BUS_URL": f"http://127.0.0.1:{home['BUS_PORT']}"})

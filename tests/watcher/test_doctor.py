@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 from fakebus import ProblemError
 from fakesystem import FakeSystem
 
-from watcher import address, cli, privatefile, settingsfile
+from watcher import address, cli, neighbours, privatefile, settingsfile
 from watcher.bus import Bus
 from watcher.doctor import canary, machine, runside, turnside
 from watcher.doctor.busside import BusSide
 from watcher.install import manager
 from watcher.install.installing import Installation
 from watcher.install.steps import Steps
+from watcher.settings import BEARER, Folder
 
 PROGRAM = {"beta": {"argv": ["cat"]}}
 SECRETS = ("wb_", "gw-secret", "hook-secret")
@@ -218,6 +220,25 @@ def test_plain_http_to_another_machine_is_told_of(enrolled, clock):
     (found,) = side._look_at_transport()
     assert (found.state, found.name) == ("warn", "TLS")
     assert list(BusSide(enrolled(url="http://localhost:8091"), clock)._look_at_transport()) == []
+
+
+def test_many_neighbours_whose_bus_is_gone_are_one_line_with_its_mend(
+    bus, enrolled, clock, answers, tmp_path
+):
+    folders = [Folder(tmp_path / f"other{number}") for number in range(3)]
+    for folder in folders:
+        privatefile.make_folder(folder.path)
+        settings = {"url": "http://127.0.0.1:1", "node": "old", "agents": {"carla": {}}}
+        folder.settings_file.write_text(json.dumps(settings))
+        privatefile.write(folder.node_token_file, "wb_node_secret\n")
+        privatefile.write(folder.header_file("carla"), f"{BEARER}wb_agent_carla\n")
+        neighbours.note(folder, os.environ)
+    side = BusSide(enrolled(), clock)
+    (found,) = side.look_at_neighbours(os.environ)
+    assert (found.name, found.state) == ("compartments", "warn")
+    assert found.seen.startswith(f"{folders[0].path} was not looked at: ")
+    assert found.seen.endswith("; nor were 2 more")
+    assert found.mend.endswith(f"bus-watcher uninstall --purge --dir '{folders[0].path}'")
 
 
 def test_a_stream_that_a_proxy_holds_back_is_told_of(bus, enrolled, clock, answers, monkeypatch):

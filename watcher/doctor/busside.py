@@ -185,26 +185,34 @@ class BusSide:
     def look_at_neighbours(self, environ: Mapping[str, str]) -> Iterator[Finding]:
         """Look whether other nodes of this Unix user have agents of other compartments."""
         mine = frozenset(self.compartments.values())
-        others = neighbours.find(self._settings.folder, environ)
-        for folder in others:
-            yield from self._look_at_neighbour(folder, mine)
+        dark: list[tuple[Folder, Exception]] = []
+        for folder in neighbours.find(self._settings.folder, environ):
+            try:
+                theirs = _read_compartments(folder)
+            except (SettingsError, BusError, LooseFileError, ValueError) as error:
+                dark.append((folder, error))
+                continue
+            yield _compare(mine, theirs, folder)
+        if dark:
+            yield _not_looked_at(dark)
         if len(mine) > 1:
             yield _mixed(f"this node's agents are in {_list(mine)}")
 
-    def _look_at_neighbour(
-        self, folder: Folder, mine: frozenset[frozenset[str]]
-    ) -> Iterator[Finding]:
-        try:
-            theirs = _read_compartments(folder)
-        except (SettingsError, BusError, LooseFileError, ValueError) as error:
-            yield warn("compartments", f"{folder.path} was not looked at: {error}")
-            return
-        if mine and theirs and mine != theirs:
-            yield _mixed(
-                f"agents here are in {_list(mine)}, those of {folder.path} {_list(theirs)}"
-            )
-        else:
-            yield ok("compartments", f"{folder.path}, of the same Unix user, is in the same ones")
+
+def _compare(
+    mine: frozenset[frozenset[str]], theirs: frozenset[frozenset[str]], folder: Folder
+) -> Finding:
+    if mine and theirs and mine != theirs:
+        return _mixed(f"agents here are in {_list(mine)}, those of {folder.path} {_list(theirs)}")
+    return ok("compartments", f"{folder.path}, of the same Unix user, is in the same ones")
+
+
+def _not_looked_at(dark: list[tuple[Folder, Exception]]) -> Finding:
+    """Tell of the other nodes' folders whose bus does not say what their agents are in."""
+    folder, error = dark[0]
+    more = f"; nor were {len(dark) - 1} more" if len(dark) > 1 else ""
+    mend = f"where a node is no more: bus-watcher uninstall --purge --dir '{folder.path}'"
+    return warn("compartments", f"{folder.path} was not looked at: {error}{more}", mend)
 
 
 def _read_hello(response: http.client.HTTPResponse) -> dict[str, Any]:

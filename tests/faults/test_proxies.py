@@ -149,7 +149,10 @@ def test_a_proxy_that_buffers_is_named_with_the_line_that_mends_it(
     token.chmod(0o600)
     folder, chain = tmp_path / "node", str(certificate[0])
     with proxy(kind, bus, tmp_path, certificate, misset=True) as url:
-        environment = bus.environment | {"REQUESTS_CA_BUNDLE": chain}
+        environment = bus.environment | {
+            "REQUESTS_CA_BUNDLE": chain,
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+        }
         tail = [str(BIN / "bus"), "tail", "--url", url, "--token-file", str(token)]
         enrol = [str(BIN / "bus-watcher"), "enrol", url, node["code"], "--dir", str(folder)]
         subprocess.run([*enrol, "--ca-file", chain], env=environment, check=True)

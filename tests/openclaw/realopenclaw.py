@@ -108,7 +108,8 @@ class OpenClaw:
     def environment(self) -> dict[str, str]:
         """What a process needs to live on this instance's machine."""
         inherited = {key: text for key, text in os.environ.items() if key != "OPENCLAW_SHELL"}
-        return {**inherited, **self.env}
+        # the user's own list of watchers is none of a test's business
+        return {**inherited, **self.env, "XDG_STATE_HOME": str(self.folder / "state")}
 
     def set_behaviour(self, behaviour: dict[str, Any]) -> None:
         """Tell the model what to do from its next request on."""

@@ -43,7 +43,7 @@ def show(brief: Mapping[str, Any]) -> None:
     """Write a brief."""
     since = local_second(brief["since"])
     counts = ", ".join(
-        f"{one['total']}{'+' if one['cut'] else ''} {harmless(one['title'])}"
+        f"{harmless(one['title'])} ({one['total']}{'+' if one['cut'] else ''})"
         for one in brief["sections"]
     )
     say(paint(f"Since {since}: {counts or 'nothing happened'}", bold=True))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.store.schema import IS_HELD, deliveries, holds, messages, participants, wake_budgets
+from bus.store.schema import IS_HELD, RESULT_KEY, deliveries, holds, messages, wake_budgets
 from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ SO_FAR = Statement(
         MESSAGES.label("messages"),
     ).select_from(ASKED.outerjoin(holds, holds.c.thread == ASKED.c.thread))
 )
-WORKERS = sa.select(participants.c.id).where(participants.c.kind == "worker")
-IS_RESULT = sa.and_(messages.c.type == "RESULT", messages.c.sender_id.in_(WORKERS))
+IS_RESULT = sa.func.coalesce(messages.c.reply_key, "").startswith(RESULT_KEY)
+"""What the bus wrote at a run's end, whatever type others claim for theirs."""
 SINCE = sa.and_(messages.c.thread == bind("thread"), messages.c.created_ms > bind("since_ms"))
 BY_KIND = Statement(
     sa.select(

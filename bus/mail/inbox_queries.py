@@ -43,7 +43,7 @@ LEASED = Statement(
 
 SETTLED = Statement(
     sa.select(
-        *(messages.c[name] for name in ("thread", "hops", "path", "sender_id", "type")),
+        *(messages.c[name] for name in ("thread", "hops", "path", "sender_id", "reply_key")),
         sender.c.kind.label("from_kind"),
     )
     .select_from(

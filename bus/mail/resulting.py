@@ -16,6 +16,7 @@ from bus.mail.model import Draft
 from bus.mail.recipients import Request
 from bus.mail.threads import Context, find_context, hold_of
 from bus.mail.writing import deliver, write_message
+from bus.store.schema import RESULT_KEY
 
 if TYPE_CHECKING:
     from bus.access.model import Principal
@@ -51,14 +52,20 @@ def send_result(  # noqa: PLR0913 - from whom, to whom, where and what
     draft: Draft,
     *,
     wake: bool,
+    ended: str | None = None,
 ) -> str | None:
-    """Write to a parent; None where it has no inbox: it was removed, or is a worker itself."""
+    """Write to a parent; None where it has no inbox: it was removed, or is a worker itself.
+
+    `ended` names the run whose end this is; by that the guard knows a result, and of that there is
+    one at most.
+    """
     worker, parent = directory.get(tx.conn, worker_id), directory.get(tx.conn, parent_id)
     if parent.removed or parent.kind == "worker":
         return None
     draft = replace(draft, to=(parent.name,), reply_expected=False, wake=wake)
     context = Context(place.thread, place.hops, (*place.path, worker.name)[-guard.PATH :])
-    sent = write_message(tx, draft, context, sender_id=worker.id, trust="peer")
+    key = None if ended is None else f"{RESULT_KEY}{ended}"
+    sent = write_message(tx, draft, context, sender_id=worker.id, trust="peer", reply_key=key)
     deliver(tx, sent, parent, hold_of(tx, context, worker.id, parent, is_result=True))
     tx.announce("mail_queued", participant_id=parent.id)
     return sent.id

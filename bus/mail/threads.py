@@ -10,9 +10,9 @@ from bus.clock import to_text
 from bus.errors import NotFoundError
 from bus.guard import service as guard
 from bus.mail import queries
-from bus.mail.model import RESULT
 from bus.mail.moves import make_deliverable, move
 from bus.mail.tracing import sees_thread
+from bus.store.schema import RESULT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,8 +115,11 @@ def is_input(row: Row) -> bool:
 
 
 def is_result(row: Row) -> bool:
-    """Say whether a message is what a worker gave back."""
-    return bool(row.type == RESULT and row.from_kind == "worker")
+    """Say whether a message is what a worker gave back: the bus wrote it as its run ended.
+
+    Not by its type, which any sender may claim.
+    """
+    return bool(row.reply_key and row.reply_key.startswith(RESULT_KEY))
 
 
 def hold_of(

@@ -90,7 +90,8 @@ def tell(tx: Transaction, runs: Sequence[Row], report: str = "") -> str | None:
         body = telling.write_single(told[0], asking, mark, most)
     subject = telling.subject_of(loud)
     draft = Draft(to=(), body=body, type="RESULT", subject=subject)
-    return write(tx, run, draft, wake=not all(is_own_doing(one) for one in loud))
+    wake = not all(is_own_doing(one) for one in loud)
+    return write(tx, run, draft, wake=wake, ended=run.id)
 
 
 def told_of(tx: Transaction, run: Row) -> Told:
@@ -106,10 +107,12 @@ def is_own_doing(run: Row) -> bool:
     return bool(run.state == "cancelled" and run.cancel_by == run.parent_id)
 
 
-def write(tx: Transaction, run: Row, draft: Draft, *, wake: bool) -> str | None:
+def write(
+    tx: Transaction, run: Row, draft: Draft, *, wake: bool, ended: str | None = None
+) -> str | None:
     """Write to the parent of a run, in the thread of its dispatch."""
     place = mail.Place(run.thread, run.hops, tuple(json.loads(run.path)))
-    return mail.send_result(tx, run.worker_id, run.parent_id, place, draft, wake=wake)
+    return mail.send_result(tx, run.worker_id, run.parent_id, place, draft, wake=wake, ended=ended)
 
 
 def tell_begin(tx: Transaction, run: Row) -> None:

@@ -215,6 +215,8 @@ sa.Index("ix_messages_sender", messages.c.sender_id, messages.c.created_ms)
 sa.Index("ix_messages_thread", messages.c.thread, messages.c.created_ms)
 index_known("ix_messages_in_reply_to", messages.c.in_reply_to)
 index_known("uq_messages_reply_key", messages.c.reply_key, unique=True)
+RESULT_KEY = "run "
+"""How the key of what the bus wrote at a run's end begins: a type can be claimed, this cannot."""
 
 deliveries = table(
     "deliveries",

@@ -40,7 +40,10 @@ def act(tx: Transaction, principal: Principal, task_id: str, change: Change) -> 
         card = card_of(row, tx.now_ms, tx.config)
         move = rules.judge(card, change.status, roles, change.note, names)
         already = move.name == "refresh"
-        row, told = (refresh if already else make)(tx, me, row, move, change.note)
+        if already:
+            row = refresh(tx, me, row, change.note)
+        else:
+            row, told = make(tx, principal, me, row, move, change.note)
     return show(row, tx.now_ms, tx.config) | {"already": already, "told": told}
 
 
@@ -52,23 +55,21 @@ def is_repeated(tx: Transaction, me: Participant, row: Row, to: str) -> bool:
     return bool(last.by_id == me.id and last.kind == MOVED)
 
 
-def refresh(
-    tx: Transaction, me: Participant, row: Row, _move: Move, note: str
-) -> tuple[Row, list[str]]:
+def refresh(tx: Transaction, me: Participant, row: Row, note: str) -> Row:
     """Have a claim be good for as long again; a note with it is kept."""
     if note.strip():
         write_note(tx, row, note, me)
-    return set_and_reread(tx, row.id, refreshed_ms=tx.now_ms), []
+    return set_and_reread(tx, row.id, refreshed_ms=tx.now_ms)
 
 
-def make(
-    tx: Transaction, me: Participant, row: Row, move: Move, note: str
+def make(  # noqa: PLR0913, PLR0917 - who, what and why
+    tx: Transaction, principal: Principal, me: Participant, row: Row, move: Move, note: str
 ) -> tuple[Row, list[str]]:
     """Make a move and tell whom it concerns."""
     now = set_and_reread(tx, row.id, **changes_of(tx, row, move, me))
     write_history(tx, now, MOVED, me, note)
     tx.record("task_moved", task=row.id, move=move.name, to=now.status, by=me.name)
-    told = tell_parties(tx, row, now, Deed(move.name, me, note))
+    told = tell_parties(tx, row, now, Deed(move.name, me, note, principal))
     tx.announce("task_moved", now=now)
     return now, told
 

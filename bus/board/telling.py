@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from bus.access.model import Principal
     from bus.directory.model import Participant
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
@@ -45,6 +46,8 @@ class Deed:
     move: str
     by: Participant
     note: str = ""
+    principal: Principal | None = None
+    """Who asked for it; none where the bus itself moved it."""
 
 
 def tell_parties(tx: Transaction, before: Row, now: Row, deed: Deed) -> list[str]:
@@ -54,11 +57,20 @@ def tell_parties(tx: Transaction, before: Row, now: Row, deed: Deed) -> list[str
     whom = {one.id: one for one in whom_to_tell(tx.conn, before, now)}
     whom.pop(deed.by.id, None)
     said = f": {quote(deed.note)}" if deed.note.strip() else ""
-    for one in whom.values():
-        words = WORDS[deed.move].format(who=deed.by.name)
-        body = f"Task {now.id} {quote(now.title)} {words}{said}. {next_step(now, one)}"
-        mail.tell(tx, one.id, "BOARD", body, wake=True)
+    words = WORDS[deed.move].format(who=deed.by.name)
+    what = f"Task {now.id} {quote(now.title)} {words}{said}."
+    bodies = {one.id: f"{what} {next_step(now, one)}" for one in whom.values()}
+    if deed.principal is None:
+        for who, body in bodies.items():
+            mail.tell(tx, who, "BOARD", body, wake=True)
+    else:
+        mail.tell_deed(tx, mail.Deed(deed.principal, thread_of(now)), whom, bodies, "BOARD")
     return sorted(one.name for one in whom.values())
+
+
+def thread_of(row: Row) -> str:
+    """Name the thread of a task's moves: by its id, so that all of them are one talk."""
+    return f"t_{row.id.removeprefix('c_')}"
 
 
 def whom_to_tell(conn: sa.Connection, before: Row, now: Row) -> list[Participant]:

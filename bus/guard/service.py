@@ -127,6 +127,12 @@ def release(tx: Transaction, thread: str, hops: int) -> bool:
     return queries.release(tx.conn, thread, hops, tx.now_ms)
 
 
+def start_of(conn: sa.Connection, thread: str) -> int:
+    """Give from where a thread's chain is counted: how far it had come when it was let go."""
+    hold = queries.hold_of(conn, thread)
+    return 0 if hold is None else int(hold.from_hops or 0)
+
+
 def list_held(conn: sa.Connection, limit: int) -> Sequence[Row]:
     """List the held threads, the newest first."""
     return queries.all_held(conn, limit)

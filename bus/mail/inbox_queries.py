@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from bus.mail.model import WAITING
+from bus.mail.model import SYSTEM, WAITING
 from bus.mail.queries import FULL, MINE, open_in, sender
 from bus.store.schema import deliveries, messages, participants
 from bus.store.statement import Statement, Update, bind
@@ -41,13 +42,15 @@ LEASED = Statement(
 )
 
 
+BEGUN_BY_BUS = json.dumps([SYSTEM])
+"""The path of what the bus wrote by itself: of no chain. What it tells of another's deed is."""
 SETTLED = Statement(
     sa.select(
         *(messages.c[name] for name in ("thread", "hops", "path", "sender_id", "reply_key")),
         sender.c.kind.label("from_kind"),
     )
     .select_from(
-        deliveries.join(messages, messages.c.id == deliveries.c.message_id).join(
+        deliveries.join(messages, messages.c.id == deliveries.c.message_id).outerjoin(
             sender, sender.c.id == messages.c.sender_id
         )
     )
@@ -55,6 +58,7 @@ SETTLED = Statement(
         deliveries.c.recipient_id == MINE,
         deliveries.c.ended_ms > bind("since_ms"),
         deliveries.c.attempt > 0,
+        messages.c.path != BEGUN_BY_BUS,
     )
     .order_by(deliveries.c.ended_ms.desc(), deliveries.c.id.desc())
     .limit(bind("most"))

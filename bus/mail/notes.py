@@ -66,7 +66,9 @@ def write(tx: Transaction, row: Row, kind: str, body: str, *, wake: bool) -> Non
     write_to(tx, draft, context, row.sender_id)
 
 
-def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: int) -> str:
+def write_to(
+    tx: Transaction, draft: Draft, context: Context, participant_id: int, held: str = ""
+) -> str:
     """Deliver what the bus wrote, also into a full inbox; unread it lasts as long as what ended.
 
     Gives its id, or an empty text where nobody is there any more.
@@ -74,11 +76,13 @@ def write_to(tx: Transaction, draft: Draft, context: Context, participant_id: in
     recipient = directory.get(tx.conn, participant_id)
     if recipient.removed or recipient.kind == "worker":  # which has no inbox that anybody reads
         return ""
-    make_room(tx, participant_id)
+    if not held:
+        make_room(tx, participant_id)
     draft = replace(draft, expires_ms=tx.now_ms + tx.config.retention_s * 1000)
     sent = write_message(tx, draft, context, sender_id=None, trust="system")
-    deliver(tx, sent, recipient, "")
-    tx.announce("mail_queued", participant_id=recipient.id)
+    deliver(tx, sent, recipient, held)
+    if not held:
+        tx.announce("mail_queued", participant_id=recipient.id)
     return sent.id
 
 

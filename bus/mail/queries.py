@@ -191,6 +191,19 @@ def of_thread(conn: sa.Connection, thread: str) -> Sequence[Row]:
     return OF_THREAD.rows(conn, thread=thread)
 
 
+LAST_IN = Statement(
+    sa.select(messages)
+    .where(messages.c.thread == bind("thread"))
+    .order_by(messages.c.created_ms.desc(), messages.c.id.desc())
+    .limit(1)
+)
+
+
+def last_in(conn: sa.Connection, thread: str) -> Row | None:
+    """Read what was written last in a thread, with who wrote it."""
+    return LAST_IN.first(conn, thread=thread)
+
+
 def most_hops(conn: sa.Connection, thread: str) -> int:
     query = sa.select(sa.func.max(messages.c.hops)).where(messages.c.thread == thread)
     return int(conn.execute(query).scalar() or 0)

@@ -54,7 +54,7 @@ class Request:
         """Find what the sender is at work on: mail of others that it has leased."""
         if self.leased is None:
             rows = inbox_queries.leased(self.tx.conn, self.principal.participant_id or 0)
-            self.leased = [row for row in rows if row.sender_id is not None]
+            self.leased = [row for row in rows if row.path != inbox_queries.BEGUN_BY_BUS]
         return self.leased
 
     def find_settled(self) -> Sequence[Row]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bus.directory import service as directory
 from bus.mail import briefing, inbox_queries, keeping_queries, notes, queries, tracing
 from bus.mail.cancelling import cancel
+from bus.mail.carrying import Deed, tell_deed
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
 from bus.mail.quiet import settle_quiet
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ask",
+    "Deed",
     "Key",
     "Page",
     "Place",
@@ -64,6 +66,7 @@ __all__ = [
     "send",
     "send_result",
     "tell",
+    "tell_deed",
     "trace",
 ]
 PENDING = 1000

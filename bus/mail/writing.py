@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.mail import queries
-from bus.mail.model import URGENT
+from bus.mail.model import SYSTEM, URGENT
 from bus.mail.moves import Copy, create
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
         bytes=len(draft.body.encode()),
         answers=draft.in_reply_to or "",
     )
-    return Sent(message_id, draft, sender_id, context.path[-1])
+    return Sent(message_id, draft, sender_id, SYSTEM if sender_id is None else context.path[-1])
 
 
 def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> dict[str, str]:

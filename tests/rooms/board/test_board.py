@@ -32,7 +32,7 @@ def test_a_message_that_cannot_be_written_undoes_the_move(board, monkeypatch):
     def fail(*_args, **_more):
         raise InvalidRequestError("no")
 
-    monkeypatch.setattr("bus.board.telling.mail.tell", fail)
+    monkeypatch.setattr("bus.board.telling.mail.tell_deed", fail)
     assert board.result("ann", task_id, "review") == "invalid_request"
     assert board.row(task_id)["status"] == "in_progress"
     assert len(board.show("ann", task_id)["history"]) == 2

@@ -23,7 +23,7 @@ Seen on a loaded machine: a slow upkeep of its sessions ("Agent database cleanup
 which no turn begins until the gateway is restarted; its error code is that of a failing model.
 """
 TOKENS_IN = ("input", "cacheRead", "cacheWrite")
-MOST_USD = 1_000_000
+MOST_TOKENS, MOST_USD = 1_000_000_000_000, 1_000_000  # what the bus takes of one turn
 _TASK_ENDS = {"failed": "failed", "cancelled": "was cancelled", "timed_out": "timed out"}
 
 
@@ -54,13 +54,23 @@ def read_usage(answer: Mapping[str, Any]) -> Usage:
     tokens = about.get("usage")
     if not isinstance(tokens, dict):
         return Usage()
-    cost: Any = about.get("costUsd")
-    is_cost = isinstance(cost, int | float) and not isinstance(cost, bool)
     return Usage(
-        tokens_in=sum(plainjson.whole(tokens.get(name)) for name in TOKENS_IN),
-        tokens_out=plainjson.whole(tokens.get("output")),
-        cost_usd=float(cost) if is_cost and 0 <= cost <= MOST_USD else None,
+        tokens_in=min(MOST_TOKENS, sum(plainjson.whole(tokens.get(name)) for name in TOKENS_IN)),
+        tokens_out=min(MOST_TOKENS, plainjson.whole(tokens.get("output"))),
+        cost_usd=read_dollars(about.get("costUsd")),
     )
+
+
+def read_tokens(value: Any) -> int | None:
+    """Read a number of tokens; None for what cannot be one."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value <= MOST_TOKENS else None
+
+
+def read_dollars(value: Any) -> float | None:
+    """Read an amount; None for what cannot be one, not a number among it."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= MOST_USD else None
 
 
 def judge_task(task: Mapping[str, Any]) -> Outcome | None:

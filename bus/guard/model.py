@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_TOKENS, MOST_USD = 1_000_000_000_000, 1_000_000
+"""What one turn can have used at most: what is more is no number to be summed with others."""
+
 
 @dataclass(frozen=True)
 class Start:

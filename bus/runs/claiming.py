@@ -135,6 +135,8 @@ def end(
 def judge(run: Row, said: Outcome) -> tuple[str, str]:
     """Give the state and the reason of an end: without its check a run is not completed."""
     check = said.facts.get("verify") or {}
+    if said.status == "completed" and run.verify and check.get("name") not in {None, run.verify}:
+        return "failed", f"the check {run.verify} was not run, but {check['name']}"
     if said.status == "completed" and run.verify and check.get("exit_code") != 0:
         how = f"exited {check['exit_code']}" if "exit_code" in check else "was not run"
         return "failed", f"the check {run.verify} {how}"

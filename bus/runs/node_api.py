@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from bus.guard.model import MOST_TOKENS, MOST_USD
 from bus.mail import service as mail
 from bus.runs import rules, service
 from bus.runs.model import Outcome
@@ -21,6 +22,7 @@ NODES = ("agent",)
 Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[ -~]*$")]
 """What a watcher names: printable ASCII, since it stands in logs and ladders."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 Code = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31)]
 
 
@@ -51,7 +53,7 @@ class RunFile(msgspec.Struct, forbid_unknown_fields=True):
 class RunCheck(msgspec.Struct, forbid_unknown_fields=True):
     """What the check said that the node's settings name."""
 
-    name: Word
+    name: Annotated[str, msgspec.Meta(pattern=rf"^{rules.LABEL.pattern}$")]
     exit_code: Code
     output: str = ""
 
@@ -67,9 +69,9 @@ class EndBody(msgspec.Struct, forbid_unknown_fields=True):
     output_bytes: Count | None = None
     file: RunFile | None = None
     verify: RunCheck | None = None
-    tokens_in: Count | None = None
-    tokens_out: Count | None = None
-    cost_usd: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    tokens_in: Tokens | None = None
+    tokens_out: Tokens | None = None
+    cost_usd: Annotated[float, msgspec.Meta(ge=0, le=MOST_USD)] | None = None
 
 
 @calls.add(

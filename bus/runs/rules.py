@@ -180,10 +180,12 @@ def read_output(path: str | None) -> str | None:
     """Read a path that stays inside the worker's workspace."""
     if path is None:
         return None
-    if not PATH.fullmatch(path) or any(set(part) == {"."} for part in path.split("/")):
+    # What begins with a dot configures tools: of git, of a shell, of ssh.
+    if not PATH.fullmatch(path) or any(part.startswith(".") for part in path.split("/")):
         raise InvalidRequestError(
             "'output' is a path inside the worker's workspace, such as checkpoints/audit.md: "
-            f"letters, digits, . _ - and /, relative, without '..'; not {path[:60]!r}"
+            f"letters, digits, . _ - and /, relative, no part that begins with a dot; "
+            f"not {path[:60]!r}"
         )
     return path
 
@@ -195,7 +197,8 @@ def default_output(label: str, more: str = "") -> str:
 
 def read_workspace(path: str) -> str:
     """Read where a node says that a worker's files are."""
-    if path and (not WORKSPACE.fullmatch(path) or ".." in path.split("/")):
+    is_plain = bool(WORKSPACE.fullmatch(path)) and path.isprintable()
+    if path and (not is_plain or ".." in path.split("/")):
         raise InvalidRequestError(f"'workspace' is an absolute path, not {path[:80]!r}")
     return path.rstrip("/")
 

@@ -7,6 +7,7 @@ the bus's own words around it. Pure but for the mark, which is given.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ OVERHEAD_BYTES = 4096
 
 CHECK_BYTES = 2048
 """How much of what a check said stands in a result; the run has the rest."""
+
+
+PLAIN_PATH, MOST_PATH = re.compile(r"[^\s\"']+"), 1000
+"""A path that says nothing beside itself; another stands in quotes, for it is its node's word."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,8 @@ def code_of(facts: dict[str, Any]) -> str:
 def write_file(file: dict[str, Any]) -> str:
     """Write where the result is, and how one knows that it is the same."""
     by = "" if file.get("written_by") == "worker" else ", written by the watcher from the output"
-    return f"File: {file['path']}, {file['size']} bytes, sha256 {file['sha256']}{by}"
+    path = file["path"] if PLAIN_PATH.fullmatch(file["path"]) else quote(file["path"], MOST_PATH)
+    return f"File: {path}, {file['size']} bytes, sha256 {file['sha256']}{by}"
 
 
 def write_check(check: dict[str, Any]) -> str:

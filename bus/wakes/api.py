@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from bus.errors import InvalidRequestError
+from bus.guard.model import MOST_TOKENS, MOST_USD
 from bus.wakes import service
 from bus.web.calls import Calls
 from bus.web.request import read_json, read_query
@@ -23,7 +24,7 @@ Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[ -~]*$")]
 """What a watcher names: printable ASCII, since it stands in logs and traces."""
 
 
-Tokens = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 
 class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +37,7 @@ class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     permanent: bool = False
     tokens_in: Tokens | None = None
     tokens_out: Tokens | None = None
-    cost_usd: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    cost_usd: Annotated[float, msgspec.Meta(ge=0, le=MOST_USD)] | None = None
 
 
 class WakesQuery(msgspec.Struct, forbid_unknown_fields=True):

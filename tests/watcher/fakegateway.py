@@ -52,6 +52,7 @@ class FakeGateway:
         self.deleted = []
         self.used = {"input": 100, "output": 7, "cacheRead": 20, "cacheWrite": 3}
         self.cost_usd = 0.25
+        self.session_usage = {"inputTokens": 10, "outputTokens": 5, "estimatedCostUsd": 0.25}
         self.silent_methods = set()  # taken, done, and not answered
         self.changed = threading.Condition()
         self.server = WebSocketServer(self._serve)
@@ -231,8 +232,7 @@ class FakeGateway:
         return {"message": {"role": "assistant", "content": [{"type": "text", "text": text}]}}
 
     def on_sessions_describe(self, _params):
-        usage = {"inputTokens": 10, "outputTokens": 5, "estimatedCostUsd": 0.25}
-        return {"session": {**usage, "totalTokens": None}}
+        return {"session": {**self.session_usage, "totalTokens": None}}
 
     def on_sessions_create(self, params):
         if params["model"] == "no/such":

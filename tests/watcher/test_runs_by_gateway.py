@@ -120,6 +120,16 @@ def test_the_last_words_are_the_output_with_what_they_cost(begin, runs, openclaw
     assert (workspace / FILE).read_text() == "Four files."
 
 
+@pytest.mark.parametrize("nonsense", [-1, 2**60, float("nan"), float("inf"), "7", True, None])
+def test_a_cost_that_is_no_number_does_not_cost_the_result(begin, runs, openclaw, nonsense):
+    openclaw.session_usage = dict.fromkeys(openclaw.session_usage, nonsense)
+    begin()
+    openclaw.end("r_1")
+    end = runs.await_end()
+    assert end["status"] == "completed"
+    assert {"tokens_in", "tokens_out", "cost_usd"}.isdisjoint(end)
+
+
 def test_last_words_that_openclaw_cuts_are_fetched_whole(begin, runs, openclaw, workspace):
     openclaw.replies[SESSION] = "long " * 20_000
     begin()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from watcher import log
 from watcher.gatewaysession import GatewayError, GivenUpError, RejectedError
 from watcher.gatewayturns import ANSWER_S, PAUSE_S, RETURN_S, GatewayTurn
+from watcher.gatewayverdict import read_dollars, read_tokens
 from watcher.methods.base import Outcome
 from watcher.runs.order import Halt
 from watcher.runs.result import Result
@@ -160,15 +161,12 @@ class ByGateway:
     def _read_usage(self, key: str) -> dict[str, Any]:
         row = self._ask("sessions.describe", {"key": key}).get("session")
         row = row if isinstance(row, dict) else {}
-        return {
-            name: row[theirs]
-            for name, theirs, kind in (
-                ("tokens_in", "inputTokens", int),
-                ("tokens_out", "outputTokens", int),
-                ("cost_usd", "estimatedCostUsd", (int, float)),
-            )
-            if isinstance(row.get(theirs), kind) and not isinstance(row[theirs], bool)
+        found = {
+            "tokens_in": read_tokens(row.get("inputTokens")),
+            "tokens_out": read_tokens(row.get("outputTokens")),
+            "cost_usd": read_dollars(row.get("estimatedCostUsd")),
         }
+        return {name: value for name, value in found.items() if value is not None}
 
     def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -222,17 +222,15 @@ class GatewayTurns:
         `agent.wait` says `timeout` of runs that it never heard of, too: the ledger of tasks tells
         these from the living.
         """
+        boot_id = self.link.connect().boot_id
+        if boot_id != turn.boot_id:  # its run may have died with the other gateway: ask shortly
+            turn.is_certain, turn.boot_id = False, boot_id
         slice_s = max(0.05, min(SLICE_S if turn.is_certain else DOUBTFUL_SLICE_S, turn.left_s))
         params = {"runId": turn.run_id, "timeoutMs": int(slice_s * 1000)}
-        answer, boot_id = self.link.call(
+        answer, _ = self.link.call(
             "agent.wait", params, timeout_s=slice_s + ANSWER_S, gives_up=turn.is_over
         )
-        outcome = judge_answer(answer)
-        if outcome is not None:
-            return outcome
-        if boot_id != turn.boot_id:
-            turn.is_certain, turn.boot_id = False, boot_id
-        return self._look_it_up(turn)
+        return judge_answer(answer) or self._look_it_up(turn)
 
     def _look_it_up(self, turn: GatewayTurn) -> Outcome | None:
         task = self._find_task(turn)

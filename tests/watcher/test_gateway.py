@@ -351,6 +351,14 @@ def test_a_turn_that_a_restart_killed_has_failed(openclaw, start):
     assert turn.join() == Outcome("failed", reason)
 
 
+def test_after_a_restart_it_does_not_wait_long_for_a_run_that_died(openclaw, start, monkeypatch):
+    monkeypatch.setattr(gatewayturns, "SLICE_S", 300.0)
+    turn = start(limit_s=600)
+    openclaw.await_call("agent.wait")
+    openclaw.restart()
+    assert turn.join().state == "failed"
+
+
 def test_a_turn_that_ended_before_the_restart_has_ended(openclaw, start):
     turn = start()
     openclaw.await_call("agent.wait")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from fakehooks import FakeHooks
 
 from watcher.methods.base import Outcome, Wake
 from watcher.methods.hook import Hook
@@ -20,39 +20,6 @@ MAPPING = {
     "messageTemplate": "{{text}}",
     "allowUnsafeExternalContent": True,
 }
-
-
-class FakeHooks:
-    """Answers each call with `answer`, and keeps what was asked."""
-
-    def __init__(self):
-        self.answer = (200, {"ok": True, "mode": "now", "eventOutcome": "queued"})
-        self.calls = []
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                owner.calls.append((self.path, self.headers["Authorization"], json.loads(body)))
-                status, answer = owner.answer
-                data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 class Notes:
@@ -134,6 +101,7 @@ def test_what_an_earlier_life_asked_for_is_not_asked_for_again(hooks, make):
         ((400, {"ok": False, "error": "text required"}), "text required", False),
         ((401, "Unauthorized"), "Restart it after a change", False),
         ((404, "Not Found"), "are its hooks enabled", False),
+        ((409, {"ok": False, "error": "session changed"}), "OpenClaw is busy: session", False),
         ((503, {"ok": False, "error": "session busy"}), "OpenClaw is busy: session busy", False),
         ((500, "<html>" * 9000), "answered 500", False),
         ((429, "slow down"), "answered 429: slow down", False),

@@ -138,6 +138,6 @@ def _judge(answer: _Answer, configuration: Configuration, path: str, report: Rep
         )
     if answer.status == 404:
         return Outcome("no_turn", f"OpenClaw has no {path}: are its hooks enabled? ({said})")
-    if answer.status == 503:
+    if answer.status in {409, 503}:  # its session changed, or was not free, before a turn began
         return Outcome("no_turn", f"OpenClaw is busy: {said}")
     return Outcome("no_turn", f"OpenClaw answered {answer.status}: {said}")

@@ -90,7 +90,7 @@ class Bus:
         """End the whole bus: both its processes, as the service manager would."""
         assert self.process is not None
         os.killpg(self.process.pid, how)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def call(
         self, token: str, method: str, path: str, body: Any = None, **headers: str
@@ -208,6 +208,6 @@ def bus(tmp_path, made_data):
     yield one
     for watcher in one.watchers:
         watcher.terminate()
-        watcher.wait(10)
+        watcher.wait(60)
     if one.process is not None and one.process.poll() is None:
         one.stop(signal.SIGKILL)  # stopping in order has its own tests

@@ -62,7 +62,7 @@ class Shell:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         os.close(self.ours)
 
 

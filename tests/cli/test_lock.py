@@ -24,7 +24,7 @@ def until_held(db_path):
                 return False
             return True
 
-        until(take, 10, "the killed bus has let the lock go")
+        until(take, 30, "the killed bus has let the lock go")
         yield
 
 

@@ -43,7 +43,7 @@ def injected(bus, *rules):
         yield
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.communicate(timeout=20)
+        tracer.communicate(timeout=60)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def connect(bus, *, source="127.0.0.1"):
     link = socket.socket()
     link.setsockopt(socket.IPPROTO_IP, 24, 1)  # a port is chosen at connect
     link.bind((source, 0))
-    link.settimeout(20)
+    link.settimeout(60)
     link.connect(address_of(bus))
     return link
 
@@ -131,7 +131,7 @@ def test_a_reader_that_never_reads_is_cut_off_and_holds_nobody_up(bus, restart, 
     ask = f"GET /api/stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bus.admin}\r\n\r\n"
     link = socket.socket()
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    link.settimeout(20)
+    link.settimeout(60)
     with closing(link):
         link.connect(address_of(bus))
         link.sendall(ask.encode())

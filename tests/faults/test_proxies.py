@@ -124,7 +124,7 @@ def test_a_bus_behind_a_proxy_as_the_page_says_works_at_once(bus, add, tmp_path,
     with proxy(kind, bus, tmp_path, certificate) as url:
         trust = ssl.create_default_context(cafile=str(certificate[0]))
         where = url.removeprefix("https://")
-        link = http.client.HTTPSConnection(where, timeout=10, context=trust)
+        link = http.client.HTTPSConnection(where, timeout=60, context=trust)
         with closing(link):
             link.request("GET", "/api/stream", headers={"Authorization": f"Bearer {ann}"})
             answer = link.getresponse()
@@ -177,4 +177,4 @@ def first_line_with(command, environment, word):
         raise AssertionError("".join(said))
     finally:
         running.terminate()
-        running.communicate(timeout=20)
+        running.communicate(timeout=60)

@@ -69,7 +69,7 @@ def test_a_canary_wakes_nobody_by_a_failure_of_its_own(bus, node, examine):
 def test_a_watcher_that_is_not_there_is_said_twice_over(bus, node, examine):
     for watcher in bus.watchers:
         watcher.terminate()
-        watcher.wait(10)
+        watcher.wait(60)
     code, found = examine()
     assert code == 1
     assert found["watcher"]["state"] == "bad"

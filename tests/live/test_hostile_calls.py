@@ -204,7 +204,7 @@ def send_as(bus, house, key, body=b'{"to": "ben", "body": "x"}'):
 )
 def test_what_is_no_request_does_not_hurt_the_next_one(bus, said):
     where = bus.url.removeprefix("http://").split(":")
-    with socket.create_connection((where[0], int(where[1])), timeout=20) as link:
+    with socket.create_connection((where[0], int(where[1])), timeout=60) as link:
         link.sendall(said)
         answer = b""
         with suppress(OSError):  # who is no client may be hung up on before it has read
@@ -227,7 +227,7 @@ def test_a_body_that_ends_before_its_length_is_no_message_though_it_reads_as_one
         f"POST /api/send HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {ann}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body) + 10}\r\n\r\n"
     )
-    with closing(socket.create_connection((host, int(port)), timeout=20)) as link:
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as link:
         link.sendall(head.encode() + body)
         link.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: link.recv(4096), b""))

@@ -123,7 +123,7 @@ def test_one_that_asks_too_often_waits_and_the_others_do_not(small, tokens):
 def stream(bus, token):
     """Open a stream; gives its status, headers and first bytes."""
     where = bus.url.removeprefix("http://")
-    with closing(http.client.HTTPConnection(where, timeout=20)) as link:
+    with closing(http.client.HTTPConnection(where, timeout=60)) as link:
         link.request("GET", "/api/stream", headers={"Authorization": f"Bearer {token}"})
         answer = link.getresponse()
         yield answer.status, answer.headers, answer.read1(65_536)

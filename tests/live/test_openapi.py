@@ -14,7 +14,7 @@ from bus.web.answers import ANSWERS
 
 @pytest.fixture
 def description(bus):
-    with urllib.request.urlopen(f"{bus.url}/openapi.json", timeout=20) as answer:
+    with urllib.request.urlopen(f"{bus.url}/openapi.json", timeout=60) as answer:
         return json.load(answer)
 
 

@@ -22,7 +22,7 @@ def call(method, path, body=None):
     request.add_header("Authorization", "Bearer " + token)
     request.add_header("Content-Type", "application/json")
     request.add_header("Accept", "application/json")
-    return json.load(urllib.request.urlopen(request, timeout=20))
+    return json.load(urllib.request.urlopen(request, timeout=60))
 items = call("GET", "/api/inbox")["items"]
 call("POST", "/api/ack", {"handles": [item["handle"] for item in items]})
 for item in items:

@@ -57,7 +57,7 @@ class Cast:
         """Give a stream's events one by one."""
         request = urllib.request.Request(f"{self.bus.url}/api/stream?last_event_id={cursor}")
         request.add_header("Authorization", f"Bearer {self.tokens[who]}")
-        with urllib.request.urlopen(request, timeout=20) as stream:
+        with urllib.request.urlopen(request, timeout=60) as stream:
             kind = ""
             for line in stream:
                 name, _, value = line.decode().rstrip("\n").partition(": ")
@@ -123,7 +123,7 @@ def test_a_bus_that_is_killed_after_a_runs_end_gives_its_parent_exactly_one_resu
         headers = {"Authorization": f"Bearer {cast.tokens['wim']}"}
         headers |= {"Content-Type": "application/json"}
         where = cast.bus.url.removeprefix("http://")
-        link = http.client.HTTPConnection(where, timeout=20)
+        link = http.client.HTTPConnection(where, timeout=60)
         with closing(link):
             link.request("POST", f"/api/runs/{run_id}/end", said, headers)
             cast.bus.stop(signal.SIGKILL)
@@ -197,7 +197,7 @@ def test_who_polls_is_told_to_come_back_later_and_that_it_will_be_woken(cast):
     run_id = cast.start()
     request = urllib.request.Request(f"{cast.bus.url}/api/runs/{run_id}")
     request.add_header("Authorization", f"Bearer {cast.tokens['ann']}")
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         shown = json.load(answer)
         assert int(answer.headers["Retry-After"]) == shown["retry_after_s"] <= 420
     assert "you will be woken" in shown["note"]

@@ -70,7 +70,7 @@ class Pair:
     def kill_watcher(self):
         watcher = self.bus.watchers.pop()
         watcher.send_signal(signal.SIGKILL)
-        watcher.wait(10)
+        watcher.wait(60)
 
     def watch(self):
         self.bus.watch(self.folder / "node", self.environment)
@@ -144,7 +144,7 @@ def test_a_watcher_that_is_killed_in_mid_run_tells_of_it_when_it_is_back(pair, t
         "the watcher was restarted, and the program ended with it",
     )
     (pid,) = (tmp_path / "pids").read_text().split()
-    until(lambda: not lives(pid), 10, "the program is dead")
+    until(lambda: not lives(pid), 30, "the program is dead")
     assert len(cast.results()) == 1
 
 
@@ -162,7 +162,7 @@ def test_a_cancel_ends_the_program(pair, tmp_path):
     until((tmp_path / "pid").exists, 20, "it began")
     cast.ask("ann", "POST", f"/api/runs/{run_id}/cancel", {})
     assert cast.await_end(run_id)["state"] == "cancelled"
-    until(lambda: not lives((tmp_path / "pid").read_text()), 10, "the program is dead")
+    until(lambda: not lives((tmp_path / "pid").read_text()), 30, "the program is dead")
 
 
 def test_a_check_that_fails_fails_the_run(pair):

@@ -23,7 +23,7 @@ def connection(bus):
 def stream(bus):
     request = urllib.request.Request(f"{bus.url}/api/stream")
     request.add_header("Authorization", f"Bearer {bus.admin}")
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         answer.readline()
         yield answer
 

@@ -71,7 +71,7 @@ class Program(Reader):
     def next(self) -> Heard:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, f"the reader has ended with {self.process.wait(10)}"
+        assert line, f"the reader has ended with {self.process.wait(60)}"
         return Heard(*json.loads(line))
 
     @contextmanager

@@ -80,7 +80,7 @@ class FakeBus:
         self.server.shutdown()
         self.server.server_close()
 
-    def wait_for(self, condition, timeout_s=10.0):
+    def wait_for(self, condition, timeout_s=30):
         """Wait until `condition(requests)` gives something true, and give that."""
         found = []
 
@@ -92,7 +92,7 @@ class FakeBus:
             assert self.changed.wait_for(look, timeout_s), self.requests
         return found[0]
 
-    def wait_for_call(self, path, state=None, count=1, timeout_s=10.0):
+    def wait_for_call(self, path, state=None, count=1, timeout_s=30):
         """Wait for the n-th call of a path (and, for wakes, of a state), and give it."""
 
         def look(requests):

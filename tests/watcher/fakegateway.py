@@ -66,7 +66,7 @@ class FakeGateway:
     def asked(self, method):
         return [params for name, params in self.calls if name == method]
 
-    def await_call(self, method, count=1, timeout_s=10):
+    def await_call(self, method, count=1, timeout_s=30):
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.asked(method)) >= count, timeout_s), (
                 f"{method} was not called {count} times: {self.calls}"

@@ -41,7 +41,7 @@ class Runs:
         self.states[run_id] = "cancelled"
         self.push(run_id, "cancelled")
 
-    def await_end(self, run_id="r_1", timeout_s=20):
+    def await_end(self, run_id="r_1", timeout_s=60):
         """Give the end that was told first."""
         self.bus.wait_for(lambda _: self.ends.get(run_id), timeout_s)
         return self.ends[run_id]

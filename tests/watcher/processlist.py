@@ -19,7 +19,7 @@ def find_living(group):
     return living
 
 
-def is_gone(group, timeout_s=5):
+def is_gone(group, timeout_s=30):
     """Wait until nobody of the group lives; a killed process takes a moment to die."""
     until_s = time.monotonic() + timeout_s
     while find_living(group):

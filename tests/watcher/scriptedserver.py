@@ -31,9 +31,9 @@ class ScriptedServer:
         self.closing.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.thread.join(5)
+        self.thread.join(30)
 
-    def wait_for_connections(self, count, timeout_s=10.0):
+    def wait_for_connections(self, count, timeout_s=30):
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.heads) >= count, timeout_s)
 

@@ -160,7 +160,7 @@ def test_a_setting_that_the_running_watcher_has_not_taken_is_told_of(bus, system
             settingsfile.change_agent(folder, "beta", ["limit_s=7"])
             found = look()
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
         assert found.state == "warn"
         assert "restart it: " in found.mend
         settingsfile.change_agent(folder, "beta", ["limit_s=8"])

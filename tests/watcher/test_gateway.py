@@ -38,7 +38,7 @@ class Notes:
             self.alive_count += 1
             self.changed.notify_all()
 
-    def await_that(self, condition, timeout_s=10):
+    def await_that(self, condition, timeout_s=30):
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s)
 
@@ -101,7 +101,7 @@ def start(method):
         def run(self):
             self.outcome = method.run(self.wake, self.agent, self.notes, self.stop)
 
-        def join(self, timeout_s=20):
+        def join(self, timeout_s=60):
             self.thread.join(timeout_s)
             assert self.outcome is not None
             return self.outcome
@@ -174,7 +174,7 @@ def test_at_a_stop_it_leaves_the_turn_be(openclaw, start):
     turn = start(limit_s=600)
     openclaw.await_call("agent.wait")
     turn.stop.set()
-    assert turn.join(5) == Outcome("left")
+    assert turn.join(30) == Outcome("left")
     assert openclaw.asked("chat.abort") == []
 
 
@@ -309,7 +309,7 @@ def test_a_gateway_that_is_still_starting_is_tried_again_soon(openclaw, start):
 
     openclaw.on_connect = refuse
     assert "is not ready: gateway starting" in start().join().reason
-    until(lambda: start("nosuch").join().permanent, 10, "the gateway is asked again")
+    until(lambda: start("nosuch").join().permanent, 30, "the gateway is asked again")
 
 
 def test_a_mended_token_is_tried_at_once(openclaw, config, start):

@@ -34,7 +34,7 @@ def methods(bus, enrolled, clock):
         thread = Introduction(settings, client, changing, clock, stop).start()
         yield changing
         stop.set()
-        thread.join(10)
+        thread.join(30)
 
 
 def test_the_directory_learns_when_an_agent_can_be_woken_again(bus, methods):

@@ -14,7 +14,7 @@ def listener(request, tmp_path):
     name = "\0wakebus-test-" + tmp_path.name if request.param == "abstract" else str(tmp_path / "n")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(name)
-        sock.settimeout(5)
+        sock.settimeout(30)
         yield sock, name.replace("\0", "@")
 
 

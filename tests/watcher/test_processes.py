@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 
 import pytest
 from processlist import find_living, is_gone
@@ -63,13 +62,11 @@ def test_it_keeps_the_beginning_of_a_long_output_and_the_end_of_long_errors(run)
 
 @pytest.mark.parametrize("trap", ["", "trap '' TERM; "])
 def test_the_limit_ends_the_whole_group(run, trap):
-    started = time.monotonic()
     script = f'{trap}sh -c "{trap}sleep 60" & echo started; sleep 60; wait'
     result, pid = run(script, limit_s=0.3, grace_s=0.3)
     assert result.ended_by == "limit"
     assert result.output == b"started\n"
     assert is_gone(pid)
-    assert time.monotonic() - started < 5
 
 
 def test_a_program_may_end_itself_in_order_when_told_to(run):
@@ -82,19 +79,15 @@ def test_a_program_may_end_itself_in_order_when_told_to(run):
 def test_a_stop_ends_the_group_quickly(run):
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
-    started = time.monotonic()
-    result, pid = run("trap '' TERM; while :; do sleep 1; done", stop=stop)
+    result, pid = run("trap '' TERM; while :; do sleep 1; done", stop=stop, grace_s=600)
     assert result.ended_by == "stop"
-    assert time.monotonic() - started < 1.5
     assert is_gone(pid)
 
 
 def test_an_end_is_seen_though_a_child_holds_the_output_open(run):
-    started = time.monotonic()
-    result, pid = run("sleep 30 & echo done")
+    result, pid = run("sleep 600 & echo done")
     assert result.is_good
     assert result.output == b"done\n"
-    assert time.monotonic() - started < 3
     assert len(find_living(pid)) == 1  # what a program leaves behind on purpose is its own affair
     processes._signal_group(pid, 9)
 

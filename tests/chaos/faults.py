@@ -45,6 +45,15 @@ class Fault:
         return f"after {self.at}: {self.host} {self.kind} for {self.for_s:.1f} s"
 
 
+@dataclass(frozen=True)
+class Window:
+    """From when until when a fault was felt, by the clock that all hosts share."""
+
+    fault: Fault
+    began_ms: float
+    mended_ms: float
+
+
 def read_counts(text: str) -> dict[str, int]:
     """Read how often each kind of fault is to happen: `cut 2, bus killed 3`."""
     words = (one.strip().rpartition(" ") for one in text.split(","))
@@ -89,6 +98,7 @@ class Breaker:
         self._locks = {host: threading.Lock() for host in ("bus", *fleet.hosts)}
         self._stop = threading.Event()
         self.done: Counter[str] = Counter()
+        self.windows: list[Window] = []
         self.failures: list[Exception] = []
         self.mended_s = 0.0
 
@@ -131,11 +141,13 @@ class Breaker:
             return
         self._say(str(fault))
         start, mend = self._ways(fault)
+        began_s = time.time()
         start()
         try:
             self._stop.wait(fault.for_s)
         finally:
             mend()
+            self.windows.append(Window(fault, began_s * 1000, time.time() * 1000))
 
     def _ways(self, fault: Fault) -> tuple[Callable[[], object], Callable[[], object]]:
         """Give how a fault is begun and how it is mended."""

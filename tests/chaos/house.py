@@ -1,4 +1,4 @@
-"""A whole house on the lab's network: a bus, nine nodes and nineteen agents that are programs.
+"""A whole house on the lab's network: a bus, nine nodes, agents and workers that are programs.
 
 It puts hosts, bus and watchers together and says when all is quiet; it breaks nothing.
 """
@@ -34,13 +34,17 @@ SETTINGS = {
     "BUS_WAKE_ASK_S": "10",
     "BUS_BACKOFF_FIRST_S": "0.2",
     "BUS_BACKOFF_MAX_S": "5",
+    # A run whose node is silent for less than two heartbeats is lost.
+    "BUS_RUN_LEASE_S": "25",
+    "BUS_RUN_GRACE_S": "10",
     # Agents write while they have mail leased, so all their threads hang together.
     "BUS_GUARD_HOPS": "1000000",
     "BUS_GUARD_BURST": "1000000",
     **{f"BUS_GUARD_{rule}": "0" for rule in ("LAPS", "CHAIN", "MESSAGES", "THREAD_WAKES", "WAKES")},
 }
 OPEN_WAKES = "SELECT count(*) FROM wakes WHERE closed_ms IS NULL"
-NOT_QUIET = f"SELECT ({OPEN}) + ({OPEN_WAKES})"
+OPEN_RUNS = "SELECT count(*) FROM runs WHERE ended_ms IS NULL"
+NOT_QUIET = f"SELECT ({OPEN}) + ({OPEN_WAKES}) + ({OPEN_RUNS})"
 LAST_MOVE = "SELECT coalesce(max(at_ms), 0) FROM ladder"
 
 
@@ -56,7 +60,7 @@ class House:
     home: dict[str, str] = field(default_factory=dict)
 
     def wait_quiet(self, within_s: float) -> None:
-        """Wait until no delivery and no wake is open; say which are where it never comes."""
+        """Wait until no delivery, no wake and no run is open; say which are if it never comes."""
         try:
             until(lambda: self.bus.count(NOT_QUIET) == 0, within_s, "the house is quiet")
         except AssertionError as error:
@@ -66,13 +70,14 @@ class House:
         """Give what is open, for a person."""
         with self.bus.client() as client:
             wakes = self.fleet.on("bus", client.wakes)["wakes"]
+            runs = self.fleet.on("bus", client.runs)["runs"]
         left = self.bus.count(f"SELECT ({OPEN})")
-        return "\n".join([f"{left} deliveries are open; wakes:", *map(str, wakes)])
+        return "\n".join([f"{left} deliveries are open; wakes and runs:", *map(str, wakes + runs)])
 
-    def runs(self) -> Counter[str]:
-        """Count how often a program was run for each message, by the programs' own records."""
+    def executions(self) -> Counter[str]:
+        """Count how often a program was executed for each message or run, by its own records."""
         lines = [line for file in self.records.iterdir() for line in file.read_text().splitlines()]
-        found = (re.search(r'"message": "(\w+)".*"number": "([^"]+)"', line) for line in lines)
+        found = (re.search(r'"asked": "(\w+)".*"number": "([^"]+)"', line) for line in lines)
         return Counter(one[1] for one in found if one and one[2] != "-")
 
     def log_lines(self) -> Counter[str]:
@@ -82,16 +87,22 @@ class House:
 
 
 @contextmanager
-def running_house(folder: Path, name: str, boxed: list[str]) -> Iterator[House]:
-    """Set a house up; `boxed` hosts are machines with a real systemd, and the bus is one."""
+def running_house(
+    folder: Path, name: str, boxed: list[str], agents: int = AGENTS, workers: int = 0
+) -> Iterator[House]:
+    """Set a house up; `boxed` hosts are machines with a real systemd, and the bus is one.
+
+    Agents and workers are spread over the nodes.
+    """
     records = folder / "records"
     records.mkdir(parents=True)
     with ExitStack() as stack:
         fleet = stack.enter_context(Fleet(name, NODES, shared=(records,), seen=(PROJECT,)))
         bus = BusHost.set_up(fleet, DISK_MB, SETTINGS)
-        agents = [f"a{number:02d}" for number in range(1, AGENTS + 1)]
+        named, spawned = number_all("a", agents), number_all("w", workers)
         nodes = [
-            Node(fleet, host, agents[at::NODES], folder) for at, host in enumerate(fleet.hosts)
+            Node(fleet, host, named[at::NODES], spawned[at::NODES], folder)
+            for at, host in enumerate(fleet.hosts)
         ]
         for node in nodes:
             stack.callback(node.stop)
@@ -107,10 +118,20 @@ def running_house(folder: Path, name: str, boxed: list[str]) -> Iterator[House]:
         yield House(fleet, bus, nodes, tokens, records, home)
 
 
+def number_all(letter: str, count: int) -> list[str]:
+    return [f"{letter}{number:02d}" for number in range(1, count + 1)]
+
+
 def add_nodes(bus: BusHost, nodes: list[Node]) -> dict[str, str]:
-    """Make the nodes and their agents on the bus; gives the codes to enrol with."""
+    """Make the nodes, their agents and workers on the bus; gives the codes to enrol with."""
+    codes = {}
     with bus.client(timeout_s=30) as client:
-        return {node.name: client.add_node(node.name, node.agents)["code"] for node in nodes}
+        for node in nodes:
+            client.add_node(node.name, node.agents)
+            for worker in node.workers:
+                client.add_agent(worker, kind="worker", node=node.name)
+            codes[node.name] = client.new_code(node.name)["code"]
+    return codes
 
 
 def make_tokens(bus: BusHost, agents: list[str]) -> dict[str, str]:

@@ -43,11 +43,11 @@ class Ledger:
         self.repeated = 0
         self._changed = threading.Condition()
 
-    def note(self, key: str, message_id: str, *, repeated: bool) -> None:
-        """Write down that the bus has taken a message; another id for a key is a double."""
+    def note(self, key: str, its_id: str, *, repeated: bool) -> None:
+        """Write down that the bus has taken something; another id for a key is a double."""
         with self._changed:
-            known = self.accepted.setdefault(key, message_id)
-            assert known == message_id, f"{key} is both {known} and {message_id}"
+            known = self.accepted.setdefault(key, its_id)
+            assert known == its_id, f"{key} is both {known} and {its_id}"
             self.repeated += repeated
             self._changed.notify_all()
 

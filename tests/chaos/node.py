@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.lab import Box
 
 IN_BOX = "/root/.wakebus"
+WORKSPACE_IN_BOX = "/root/work"
 UNIT = f"""[Unit]
 StartLimitIntervalSec=0
 [Service]
@@ -39,16 +40,19 @@ class Node:
     fleet: Fleet
     name: str
     agents: list[str]
+    workers: list[str]
     folder: Path
     box: Box | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def set_up(self, code: str, argv: list[str]) -> None:
-        """Enrol, give each agent its program, and start the watcher."""
+        """Enrol, give each agent and worker its program, and start the watcher."""
         self.run("enrol", URL, code)
-        what = ["method=program", f"argv={json.dumps(argv)}", "retries=3", "limit_s=30"]
+        what = ["method=program", f"argv={json.dumps(argv)}"]
         for agent in self.agents:
-            self.run("set", agent, *what)
+            self.run("set", agent, *what, "retries=3", "limit_s=30")
+        for worker in self.workers:
+            self.run("set", worker, *what, f"runs.workspace={self.make_workspace()}")
         if self.box is None:
             self.start()
         else:
@@ -67,6 +71,23 @@ class Node:
     @property
     def directory(self) -> Path:
         return self.folder / self.name
+
+    def make_workspace(self) -> str:
+        """Make the folder that the workers work in; gives it as the node sees it."""
+        if self.box is not None:
+            self.box.run("mkdir", "-p", WORKSPACE_IN_BOX)
+            return WORKSPACE_IN_BOX
+        place = self.folder / f"{self.name}-work"
+        place.mkdir(exist_ok=True)
+        return str(place)
+
+    def runs_in_hand(self) -> list[str]:
+        """List what the watcher has in its book: runs that are not over, or whose end is owed."""
+        if self.box is not None:
+            return self.box.run(
+                "find", f"{IN_BOX}/state/runs", "-name", "r_*", may_fail=True
+            ).split()
+        return [str(path) for path in self.directory.glob("state/runs/r_*")]
 
     def start(self) -> None:
         """Start the watcher as a plain process."""

@@ -1,8 +1,9 @@
-"""An agent that is a program: it does what the message asks, and writes down that it was run.
+"""An agent, or a worker, that is a program: it does what it is asked, and writes down that it was.
 
-Run by a watcher as `python -I -S program.py FOLDER`, with the message on stdin. A line of the
-message `chaos NUMBER WHAT THIRD` says what: answer, silent, ask (a third agent, with a send of its
-own), stumble (fails the first time) or fail (each time). Standard library only, quick to start.
+Executed by a watcher as `python -I -S program.py FOLDER`, with the message or a run's brief on
+stdin. A line of it `chaos NUMBER WHAT THIRD` says what: answer, silent, ask (a third agent, with a
+send of its own), stumble (fails the first time), fail (each time), or for so many seconds slow or
+hang (with a child that has left its group). Standard library only, quick to start.
 """
 
 from __future__ import annotations
@@ -22,20 +23,31 @@ def main() -> int:
     found = LINE.search(sys.stdin.read())
     record = Path(sys.argv[1]) / os.environ["WAKEBUS_AGENT"]
     number, what, third = found.groups() if found else ("-", "silent", "-")
-    before = [line for line in read_lines(record) if line["message"] == message_id()]
+    before = [line for line in read_lines(record) if line["asked"] == asked_by()]
     write(record, number, what)
     if what == "fail" or (what == "stumble" and not before):
         print(f"told to {what}", file=sys.stderr)
         return 1
     if what == "ask":
         ask(number, third)
+    if what in {"slow", "hang"}:
+        be_busy(what, float(third))
     if what != "silent":
         print(f"done {number}")
     return 0
 
 
-def message_id() -> str:
-    return os.environ["WAKEBUS_MESSAGE_ID"]
+def asked_by() -> str:
+    """Give the id of the run, or of the message, that this program is executed for."""
+    return os.environ.get("WAKEBUS_RUN_ID") or os.environ["WAKEBUS_MESSAGE_ID"]
+
+
+def be_busy(what: str, for_s: float) -> None:
+    """Work for so long; one that hangs has a child that only who looks for it finds."""
+    if what == "hang":
+        argv = ["/bin/sleep", str(for_s)]
+        os.posix_spawn(argv[0], argv, os.environ, setsid=True)
+    time.sleep(for_s)
 
 
 def read_lines(record: Path) -> list[dict[str, str]]:
@@ -45,7 +57,7 @@ def read_lines(record: Path) -> list[dict[str, str]]:
 
 def write(record: Path, number: str, what: str) -> None:
     """Write one line in one call, so that lines of several programs do not mix."""
-    line = {"message": message_id(), "handle": os.environ["WAKEBUS_HANDLE"]}
+    line = {"asked": asked_by(), "handle": os.environ.get("WAKEBUS_HANDLE", "-")}
     line |= {"agent": os.environ["WAKEBUS_AGENT"], "number": number, "what": what}
     with record.open("ab", buffering=0) as file:
         file.write(json.dumps(line).encode() + b"\n")

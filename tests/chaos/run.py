@@ -1,6 +1,7 @@
-"""Breaks a whole house on purpose, at length, and prints what became of every message.
+"""Breaks a whole house on purpose, at length, and prints what became of every message and run.
 
-`python -m tests.chaos.run [--seed N] [--only storm|kills|cuts] [--messages N] [--times N]`
+`python -m tests.chaos.run [--seed N] [--only storm|runs|kills|cuts] [--messages N] [--runs N]
+[--times N]`
 
 Needs root and the lab (WAKEBUS_LAB). The same seed gives the same plan.
 """
@@ -16,9 +17,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from tests.chaos import runs as shifts
 from tests.chaos.deaths import run_deaths
 from tests.chaos.senders import say
-from tests.chaos.storm import LONG, run_storm
+from tests.chaos.storm import LONG, Outcome, run_storm
 from tests.chaos.victims import killable_machine, killable_process
 from tests.lab import lab
 
@@ -33,13 +35,12 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # machines and networks are taken down
     say(f"seed {asked.seed}; the same again: make chaos SEED={asked.seed}")
-    parts = {"storm": storm, "kills": kills, "cuts": cuts}
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        for name in [asked.only] if asked.only else parts:
+        for name in [asked.only] if asked.only else PARTS:
             place = Path(folder).resolve() / name
             place.mkdir()
-            wrong += parts[name](asked, place)
+            wrong += PARTS[name](asked, place)
     for one in wrong[:50]:
         say(f"WRONG: {one}")
     say(f"{len(wrong)} things are wrong" if wrong else "nothing is lost, doubled or left")
@@ -49,14 +50,24 @@ def main() -> int:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--only", choices=["storm", "kills", "cuts"])
+    parser.add_argument("--only", choices=list(PARTS))
     parser.add_argument("--messages", type=int, default=LONG.messages, help="of the storm")
+    parser.add_argument("--runs", type=int, default=shifts.LONG.runs, help="that are dispatched")
     parser.add_argument("--times", type=int, help="how often it is killed, or its power cut")
     return parser.parse_args()
 
 
 def storm(asked: argparse.Namespace, folder: Path) -> list[str]:
-    outcome = run_storm(replace(LONG, seed=asked.seed, messages=asked.messages), folder)
+    return tell(run_storm(replace(LONG, seed=asked.seed, messages=asked.messages), folder))
+
+
+def runs(asked: argparse.Namespace, folder: Path) -> list[str]:
+    shift = replace(shifts.LONG, seed=asked.seed, runs=asked.runs)
+    return tell(shifts.run_runs(shift, folder))
+
+
+def tell(outcome: Outcome) -> list[str]:
+    """Print the counts; gives what is wrong."""
     for line in outcome.lines:
         say(line)
     return outcome.verdict.wrong
@@ -75,6 +86,8 @@ def cuts(asked: argparse.Namespace, folder: Path) -> list[str]:
     say(f"power cuts of the bus's machine under 32 senders: {result}")
     return result.wrong
 
+
+PARTS = {"storm": storm, "runs": runs, "kills": kills, "cuts": cuts}
 
 if __name__ == "__main__":
     sys.exit(main())

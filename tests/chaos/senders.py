@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bus.client import ClientError
 
@@ -24,6 +24,16 @@ WHAT = {"answer": 10, "silent": 4, "ask": 3, "stumble": 2, "fail": 1}
 """What a recipient is asked to do, and how often of the sum."""
 
 
+class Errand(Protocol):
+    """What is handed to the bus under a key of its own: a message, or a run."""
+
+    @property
+    def key(self) -> str: ...
+
+    def hand_in(self, client: BusClient) -> tuple[str, dict[str, Any]]:
+        """Give it to the bus; gives the id it got, and the answer."""
+
+
 @dataclass(frozen=True)
 class Letter:
     """One message to be sent; its key is in its body, so that the database can be asked for it."""
@@ -34,9 +44,11 @@ class Letter:
     what: str
     third: str
 
-    def as_message(self) -> dict[str, str]:
+    def hand_in(self, client: BusClient) -> tuple[str, dict[str, Any]]:
         body = f"chaos {self.key} {self.what} {self.third}"
-        return {"to": self.to, "body": body, "type": "TASK"}
+        message = {"to": self.to, "body": body, "type": "TASK"}
+        answer = client.send(message, key=self.key)
+        return answer["id"], answer
 
 
 def say(text: str) -> None:
@@ -55,13 +67,13 @@ def write_letters(rng: random.Random, agents: list[str], count: int) -> list[Let
 
 
 def send(
-    client: BusClient, letter: Letter, ledger: Ledger, rng: random.Random, stop: threading.Event
+    client: BusClient, errand: Errand, ledger: Ledger, rng: random.Random, stop: threading.Event
 ) -> None:
-    """Send a letter until the bus says 202; gives up where it is refused for good, or stopped."""
+    """Hand one in until the bus says 202; gives up where it is refused for good, or stopped."""
     failures = 0
     while not stop.is_set():
         try:
-            answer = client.send(letter.as_message(), key=letter.key)
+            its_id, answer = errand.hand_in(client)
         except ClientError as error:
             if not (error.unreachable or error.more.get("retryable")):
                 raise
@@ -70,21 +82,21 @@ def send(
             longest_s = min(LONGEST_PAUSE_S, 0.05 * 2**failures)
             stop.wait((error.retry_after or 0.0) + rng.uniform(0, longest_s))
         else:
-            ledger.note(letter.key, answer["id"], repeated=answer["deduplicated"])
+            ledger.note(errand.key, its_id, repeated=answer["deduplicated"])
             return
 
 
 def send_all(
     client: BusClient,
-    letters: Iterable[Letter],
+    errands: Iterable[Errand],
     ledger: Ledger,
     rng: random.Random,
     stop: threading.Event,
     per_s: float = 0.0,
 ) -> None:
-    """Send letters one after the other, at random times where `per_s` names a mean rate."""
+    """Hand them in one after the other, at random times where `per_s` names a mean rate."""
     with client:
-        for letter in letters:
+        for errand in errands:
             if stop.wait(rng.expovariate(per_s) if per_s else 0):
                 return
-            send(client, letter, ledger, rng, stop)
+            send(client, errand, ledger, rng, stop)

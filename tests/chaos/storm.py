@@ -162,9 +162,9 @@ def report_quiet(house: House, breaker: Breaker) -> list[str]:
 
 def report_counts(house: House, ledger: Ledger, breaker: Breaker, verdict: Verdict) -> list[str]:
     """Put the counts into words."""
-    runs = house.runs()
-    verdict.counts["programs' runs"] = runs.total()
-    verdict.counts["runs beyond a message's first"] = runs.total() - len(runs)
+    executed = house.executions()
+    verdict.counts["programs executed"] = executed.total()
+    verdict.counts["beyond a message's first"] = executed.total() - len(executed)
     logs = {"the bus's": house.bus.log_lines(), "the watchers'": house.log_lines()}
     return [
         f"faults done: {show(breaker.done)}",

@@ -20,7 +20,7 @@ from bus.errors import (
 from bus.runs import queries
 from bus.runs.ending import end as end_run
 from bus.runs.ending import keep_texts, tell_begin
-from bus.runs.moves import add_rung, move
+from bus.runs.moves import move
 from bus.runs.rules import next_due, write_brief
 from bus.runs.showing import sees
 
@@ -144,7 +144,10 @@ def judge(run: Row, said: Outcome) -> tuple[str, str]:
 
 
 def keep_late(tx: Transaction, run: Row, said: Outcome) -> None:
-    """Keep what a node says of a run that was given up: its work is not thrown away."""
+    """Keep what a node says of a run that was given up: its work is not thrown away.
+
+    It is no rung: the ladder has its end already, and a run has one.
+    """
     is_given_up = run.state in {"lost", "timed_out"}
     if not is_given_up or not said.output or queries.texts(tx.conn, run.place).output:
         return
@@ -152,4 +155,3 @@ def keep_late(tx: Transaction, run: Row, said: Outcome) -> None:
     reason = f"{run.reason}; its node said later: {said.status}. What it wrote is kept"
     changes = {"reason": reason, "result": json.dumps(said.facts)}
     queries.update(tx.conn, run.place, changes)
-    add_rung(tx, run._replace(reason=reason))

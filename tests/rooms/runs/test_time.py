@@ -46,6 +46,8 @@ def test_what_a_node_says_after_a_run_was_given_up_is_kept_and_moves_nothing(wor
     assert works.end(run_id, output="late work") == {"state": "lost", "already": True}
     shown = works.show(run_id)
     assert (shown["state"], shown["output"]) == ("lost", "late work")
+    assert "its node said later: completed" in shown["reason"]
+    assert [rung["state"] for rung in shown["ladder"]].count("lost") == 1
     assert len(works.results()) == 1
 
 

@@ -140,6 +140,8 @@ def judge(run: Row, said: Outcome) -> tuple[str, str]:
     if said.status == "completed" and run.verify and check.get("exit_code") != 0:
         how = f"exited {check['exit_code']}" if "exit_code" in check else "was not run"
         return "failed", f"the check {run.verify} {how}"
+    if said.status == "cancelled" and run.cancel_ms is not None:
+        return "cancelled", run.reason  # the node knows that it was, and not by whom and why
     return said.status, said.reason
 
 

@@ -250,7 +250,8 @@ def test_a_parent_that_takes_its_run_back_is_told_and_not_woken(works):
     assert works.alive(run_id)["cancel"]
     told = [row.data for row in works.house.log("run") if "claim" in row.data]
     assert told[-1]["state"] == "cancelled"
-    assert works.end(run_id, "cancelled")["state"] == "cancelled"
+    assert works.end(run_id, "cancelled", reason="it was cancelled")["state"] == "cancelled"
+    assert works.show(run_id)["reason"] == "cancelled by alice: changed my mind"
     assert works.cancel(run_id)["result"] == "already"
     assert works.house.open_wakes() == []
     assert len(works.results()) == 1

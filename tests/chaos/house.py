@@ -59,10 +59,10 @@ class House:
     records: Path
     home: dict[str, str] = field(default_factory=dict)
 
-    def wait_quiet(self, within_s: float) -> None:
+    def wait_quiet(self, within_s: float, query: str = NOT_QUIET) -> None:
         """Wait until no delivery, no wake and no run is open; say which are if it never comes."""
         try:
-            until(lambda: self.bus.count(NOT_QUIET) == 0, within_s, "the house is quiet")
+            until(lambda: self.bus.count(query) == 0, within_s, "the house is quiet")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.show_open()}") from None
 

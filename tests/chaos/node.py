@@ -28,6 +28,7 @@ StartLimitIntervalSec=0
 ExecStart={WATCHER} run --dir {IN_BOX}
 Restart=always
 RestartSec=1
+KillMode=mixed
 [Install]
 WantedBy=multi-user.target
 """

@@ -53,7 +53,7 @@ class Letter:
 
 def say(text: str) -> None:
     """Tell whoever waits how far it is."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {text}\n", end="", flush=True)  # at once, of many threads
 
 
 def write_letters(rng: random.Random, agents: list[str], count: int) -> list[Letter]:

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 MOST_TOKENS, MOST_USD = 1_000_000_000_000, 1_000_000
 """What one turn can have used at most: what is more is no number to be summed with others."""
+MARK = "guard: "
+"""How every reason begins for which the guard holds something, and no other."""
+
+
+def is_of_guard(reason: str) -> bool:
+    """Say whether a reason, of a held delivery or a paused wake, is the guard's."""
+    return reason.startswith(MARK)
 
 
 @dataclass(frozen=True)

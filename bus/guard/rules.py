@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from bus.guard.model import MARK
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -110,7 +112,7 @@ def judge(talk: Talk, limits: Any) -> str:
     for rule in RULES:
         count, most = rule.count(talk), getattr(limits, rule.setting)
         if most and count > most:
-            return f"guard: {rule.says.format(count=count, most=most)}"
+            return f"{MARK}{rule.says.format(count=count, most=most)}"
     return ""
 
 
@@ -130,4 +132,4 @@ def is_near(count: int, most: int, percent: int) -> bool:
 
 def judge_wakes(count: int, most: int) -> str:
     """Give the reason not to wake an agent again that had so many wakes in a day."""
-    return f"guard: {count} wakes in a day, at most {most}" if most and count >= most else ""
+    return f"{MARK}{count} wakes in a day, at most {most}" if most and count >= most else ""

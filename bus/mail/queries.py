@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bus.guard.model import MARK
 from bus.ids import TIME_CHARS, encode
 from bus.store.schema import IS_FAILED, deliveries, idempotency, ladder, messages, participants
 from bus.store.statement import Statement, Update, bind, insert
@@ -118,7 +119,7 @@ def threads_held_of(conn: sa.Connection, participant_id: int) -> Sequence[str]:
         .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
         .where(
             deliveries.c.state == HELD,
-            deliveries.c.reason.startswith("guard"),
+            deliveries.c.reason.startswith(MARK),
             sa.or_(
                 messages.c.sender_id == participant_id,
                 deliveries.c.recipient_id == participant_id,

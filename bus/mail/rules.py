@@ -15,6 +15,7 @@ from bus.errors import (
     UnknownHandleError,
     WaitingRefusedError,
 )
+from bus.guard.model import is_of_guard
 from bus.mail.model import PRIORITIES, Draft, Handle, Limits
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def quote(text: str, most: int = 1000) -> str:
 
 def is_scheduled(delivery: Mapping[str, Any]) -> bool:
     """Say whether a delivery is held until a time, and not by the guard."""
-    return delivery["state"] == "held" and not delivery["reason"].startswith("guard")
+    return delivery["state"] == "held" and not is_of_guard(delivery["reason"])
 
 
 def next_due(delivery: Mapping[str, Any], delayed_s: int) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bus.clock import to_text
 from bus.errors import NotFoundError
 from bus.guard import service as guard
+from bus.guard.model import is_of_guard
 from bus.mail import queries
 from bus.mail.moves import make_deliverable, move
 from bus.mail.tracing import sees_thread
@@ -168,7 +169,7 @@ def release_thread(tx: Transaction, thread: str) -> int:
     """End a thread's hold and deliver what it held back; gives how many went."""
     if not guard.release(tx, thread, queries.most_hops(tx.conn, thread)):
         return 0
-    held = [row for row in queries.held_in(tx.conn, thread) if row.reason.startswith("guard")]
+    held = [row for row in queries.held_in(tx.conn, thread) if is_of_guard(row.reason)]
     for row in held:
         if row.deliver_ms is not None and row.deliver_ms > tx.now_ms:
             # Released by the guard, and still not due.

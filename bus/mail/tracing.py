@@ -10,6 +10,7 @@ from bus.access.service import compartments_of
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import NotFoundError
+from bus.guard.model import is_of_guard
 from bus.mail import inbox_queries, queries
 from bus.mail.model import PRIORITIES, SYSTEM
 from bus.mail.rules import shown_attempt
@@ -100,7 +101,7 @@ def sees(conn: sa.Connection, principal: Principal, row: Row) -> bool:
 
 def is_guarded(row: Row) -> bool:
     """Say whether it is the guard that holds a delivery."""
-    return bool(row.state == "held" and row.reason.startswith("guard"))
+    return bool(row.state == "held" and is_of_guard(row.reason))
 
 
 def show_delivery(

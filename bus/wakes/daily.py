@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bus.clock import to_text
 from bus.guard import service as guard
+from bus.guard.model import is_of_guard
 from bus.mail import waking as mail
 from bus.wakes import queries
 
@@ -47,4 +48,4 @@ def look(tx: Transaction, agent: Row) -> Day:
 
 def is_stopped(wake: Row) -> bool:
     """Say whether the guard keeps an open wake from being asked."""
-    return bool(wake.state == "paused" and wake.reason.startswith("guard"))
+    return bool(wake.state == "paused" and is_of_guard(wake.reason))

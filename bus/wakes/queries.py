@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bus.guard.model import MARK
 from bus.store.schema import nodes, participants, wakes
 from bus.store.statement import Statement, Update, bind, insert
 
@@ -106,7 +107,7 @@ def stopped(conn: sa.Connection, participant_ids: Sequence[int]) -> Sequence[sa.
         wakes.c.participant_id.in_(participant_ids),
         wakes.c.closed_ms.is_(None),
         wakes.c.state == "paused",
-        wakes.c.reason.startswith("guard"),
+        wakes.c.reason.startswith(MARK),
     )
     return conn.execute(query.order_by(wakes.c.asked_ms)).all()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bus.alerts.model import MAX_ABOUT, MAX_BODY_BYTES, SEVERITIES, Draft
 from bus.errors import InvalidRequestError
-from bus.mail.rules import read_subject
+from bus.mail.rules import count_bytes, read_subject
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,10 +22,7 @@ def read_draft(severity: str, subject: str, body: str, about: str) -> Draft:
         raise InvalidRequestError("'subject' says in one line what is the matter")
     if len(about) > MAX_ABOUT or not about.isprintable():
         raise InvalidRequestError(f"'about' is one line of at most {MAX_ABOUT} characters")
-    try:
-        size = len(body.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError("'body' is not valid Unicode (a lone surrogate)") from error
+    size = count_bytes(body, "'body'")
     if size > MAX_BODY_BYTES:
         raise InvalidRequestError(
             f"'body' has {size} bytes, at most {MAX_BODY_BYTES}: say where the rest lies"

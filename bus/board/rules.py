@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from bus.board.model import (
@@ -24,6 +23,7 @@ from bus.board.model import (
     Move,
 )
 from bus.errors import InvalidRequestError, MoveRefusedError, NoSuchMoveError, TaskClaimedError
+from bus.mail.rules import count_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -62,7 +62,6 @@ NOT_FOR_WORKERS = (
     "a worker moves no task: who dispatched it does, once it has verified the result; end your run "
     "and say there what came of it"
 )
-TASK_ID = re.compile(r"c_[0-9A-Z]{26}")
 
 
 def fits(move: Move, card: Card) -> bool:
@@ -168,10 +167,7 @@ def check_title(title: str) -> str:
 
 def check_text(text: str, name: str, most_bytes: int) -> str:
     """Refuse a text that is too long, or is none."""
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError(f"{name!r} is not valid Unicode (a lone surrogate)") from error
+    size = count_bytes(text, repr(name))
     if size > most_bytes:
         raise InvalidRequestError(f"{name!r} has {size} bytes, at most {most_bytes}")
     return text

@@ -30,11 +30,11 @@ MAX_SUBJECT = 200
 YEAR_S = 366 * 86_400
 
 
-def modern_names(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the names that earlier systems used; two names for one thing are refused."""
+def modern_names(fields: Mapping[str, Any], older: Mapping[str, str]) -> dict[str, Any]:
+    """Read names that other systems use, each for the bus's own; two for one thing are refused."""
     modern: dict[str, Any] = {}
     for name, value in fields.items():
-        new = OLDER_NAMES.get(name, name)
+        new = older.get(name, name)
         if new in modern:
             raise InvalidRequestError(f"{new!r} is given twice (also as {name!r}); give one")
         modern[new] = value
@@ -43,7 +43,7 @@ def modern_names(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_draft(fields: Mapping[str, Any], limits: Limits, now_ms: int) -> Draft:
     """Turn the fields of a request into a draft, or say what is wrong with it."""
-    given = modern_names(fields)
+    given = modern_names(fields, OLDER_NAMES)
     if given.get("timeoutSeconds"):
         raise WaitingRefusedError
     if "body" not in given:
@@ -77,15 +77,20 @@ def read_recipients(to: object, limits: Limits) -> tuple[str, ...]:
 def read_body(body: object, limits: Limits) -> str:
     """Read a text, or any other JSON value as its text."""
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError("the body is not valid Unicode (a lone surrogate)") from error
+    size = count_bytes(text, "the body")
     if size > limits.max_body_bytes:
         raise BodyTooLargeError(
             f"the body has {size} bytes, at most {limits.max_body_bytes}; send a path or an address"
         )
     return text
+
+
+def count_bytes(text: str, what: str) -> int:
+    """Count the bytes of a text; one that has none, since it is half a character, is refused."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(f"{what} is not valid Unicode (a lone surrogate)") from error
 
 
 def read_type(word: str) -> str:

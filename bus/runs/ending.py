@@ -12,8 +12,8 @@ from bus.directory import service as directory
 from bus.mail import service as mail
 from bus.mail.model import Draft
 from bus.runs import queries, telling
-from bus.runs.model import Outcome
-from bus.runs.moves import MAX_REASON, fill, move, tell_node
+from bus.runs.model import MAX_TOLD_REASON, Outcome
+from bus.runs.moves import fill, move, tell_node
 from bus.runs.telling import Asking, Told
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def end(tx: Transaction, run: Row, state: str, reason: str = "", outcome: Outcom
     if message_id is not None:
         queries.update(tx.conn, run.place, {"message_id": message_id})
         ended = ended._replace(message_id=message_id)
-    tx.record("run_ended", run=run.id, worker=run.worker, state=state, reason=reason[:MAX_REASON])
+    why = reason[:MAX_TOLD_REASON]
+    tx.record("run_ended", run=run.id, worker=run.worker, state=state, reason=why)
     tx.announce("run_ended", run=ended)
     fill(tx, run.worker_id)
     return ended

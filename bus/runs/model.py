@@ -15,6 +15,8 @@ NOTIFIES = ("done_only", "state_changes", "silent")
 REPORTS = ("all", "first", "each")
 MAX_OUTPUT_BYTES = 65_536
 """How much of what a worker said is kept; the file has the whole."""
+MAX_TOLD_REASON = 300
+"""How many characters of a reason stand in a result, and in the log."""
 PATIENCE_S = 120
 """What a reader who asks when to come back is told on top of the time limit."""
 NOTE = "end your turn: you will be woken"

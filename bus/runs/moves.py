@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 LONGEST_ASK_MS = 3_600_000
 """However long a node was away, its unclaimed runs are on its stream again after an hour."""
-MAX_REASON = 300
 
 
 def move(tx: Transaction, run: Row, state: str, reason: str = "", **changes: Any) -> Row:

@@ -15,6 +15,7 @@ from bus.errors import (
     RunIncompleteError,
     WaitingRefusedError,
 )
+from bus.mail.rules import count_bytes, modern_names
 from bus.runs.model import (
     CLEANUPS,
     MAX_OUTPUT_BYTES,
@@ -35,7 +36,7 @@ PATH = re.compile(r"[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100}){0,9}")
 WORKSPACE = re.compile(r"/[^\x00-\x1f\x7f]{0,500}")
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 CARD = re.compile(r"c_[0-9A-Z]{26}")
-OLDER_NAMES = {"agentId": "worker", "runTimeoutSeconds": "run_timeout_seconds"}
+OPENCLAW_NAMES = {"agentId": "worker", "runTimeoutSeconds": "run_timeout_seconds"}
 NEEDED = {
     "worker": "'worker' (which worker does it)",
     "task": "'task' (what to do: all that the worker is told)",
@@ -68,7 +69,7 @@ def read_one_of(at: int, fields: Mapping[str, Any], limits: Limits) -> Order:
 
 def read_order(fields: Mapping[str, Any], limits: Limits) -> Order:
     """Turn the fields of a request into an order, or say what is wrong with it."""
-    given = modern_names(fields)
+    given = modern_names(fields, OPENCLAW_NAMES)
     check_background(given)
     check_complete(given)
     return Order(
@@ -84,17 +85,6 @@ def read_order(fields: Mapping[str, Any], limits: Limits) -> Order:
         or None,
         notify=read_choice(given, "notify", NOTIFIES, "done_only"),
     )
-
-
-def modern_names(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the names that OpenClaw uses; two names for one thing are refused."""
-    modern: dict[str, Any] = {}
-    for name, value in fields.items():
-        new = OLDER_NAMES.get(name, name)
-        if new in modern:
-            raise InvalidRequestError(f"{new!r} is given twice (also as {name!r}); give one")
-        modern[new] = value
-    return modern
 
 
 def check_background(given: Mapping[str, Any]) -> None:
@@ -136,10 +126,7 @@ def read_task(task: object, limits: Limits) -> str:
     """Read what is to be done."""
     if not isinstance(task, str):
         raise InvalidRequestError("'task' is a text")
-    try:
-        size = len(task.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError("the task is not valid Unicode (a lone surrogate)") from error
+    size = count_bytes(task, "the task")
     if size > limits.max_task_bytes:
         raise BodyTooLargeError(
             f"the task has {size} bytes, at most {limits.max_task_bytes}; name a path instead"

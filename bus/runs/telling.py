@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bus.mail.rules import quote
+from bus.runs.model import MAX_TOLD_REASON
 from bus.runs.rules import cut_output
 
 if TYPE_CHECKING:
@@ -51,12 +53,6 @@ class Asking:
         if self.has_command:
             return f"bus run show {run_id}"
         return f"curl -sS -H @{self.header_path} {self.url}/api/runs/{run_id}"
-
-
-def quote(text: str, most: int = 300) -> str:
-    """Write another's words as one line in quotes."""
-    line = " ".join(text.replace('"', "'").split())
-    return f'"{line[: most - 1]}…"' if len(line) > most else f'"{line}"'
 
 
 def subject_of(runs: Sequence[Row]) -> str:
@@ -100,7 +96,7 @@ def describe(told: Told, mark: str, most_bytes: int) -> str:
     run, facts = told.run, json.loads(told.run.result)
     lines = [f"Run {run.id} {run.label} by {run.worker}: {run.state}{code_of(facts)}"]
     if run.reason:
-        lines.append(f"Reason, perhaps in another's words: {quote(run.reason)}")
+        lines.append(f"Reason, perhaps in another's words: {quote(run.reason, MAX_TOLD_REASON)}")
     if facts.get("file"):
         lines.append(write_file(facts["file"]))
     if facts.get("verify"):

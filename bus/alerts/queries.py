@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.alerts.model import OPEN
+from bus.store.deadlines import Deadlines
 from bus.store.schema import alert_steps, alerts, participants
 from bus.store.statement import Statement, Update, bind, insert
 
@@ -42,15 +43,8 @@ CLEAR = Statement(
 OF = FULL.where(alerts.c.for_id == bind("whose"), alerts.c.state == OPEN)
 OPEN_OF = Statement(OF)
 OPEN_ABOUT = Statement(FULL.where(alerts.c.about == bind("about"), alerts.c.state == OPEN))
-DUE = Statement(
-    FULL.where(alerts.c.due_ms <= bind("now_ms")).order_by(alerts.c.due_ms).limit(bind("most"))
-)
-NEXT_DUE = Statement(
-    sa.select(alerts.c.id, alerts.c.due_ms)
-    .where(alerts.c.due_ms.is_not(None))
-    .order_by(alerts.c.due_ms)
-    .limit(bind("most"))
-)
+DEADLINES = Deadlines(alerts, FULL)
+due, first_due = DEADLINES.due, DEADLINES.first_due
 
 
 def insert_alert(conn: sa.Connection, values: Mapping[str, Any]) -> None:
@@ -89,16 +83,6 @@ def open_of(conn: sa.Connection, participant_id: int) -> Sequence[Row]:
 
 def open_about(conn: sa.Connection, about: str) -> Sequence[Row]:
     return OPEN_ABOUT.rows(conn, about=about)
-
-
-def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[str] = ()) -> list[Row]:
-    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
-    return [row for row in rows if row.id not in without][:limit]
-
-
-def first_due(conn: sa.Connection, without: Collection[str] = ()) -> int | None:
-    rows = NEXT_DUE.rows(conn, most=1 + len(without))
-    return next((row.due_ms for row in rows if row.id not in without), None)
 
 
 def page(  # noqa: PLR0913, PLR0917 - whose, which, and how far one has come

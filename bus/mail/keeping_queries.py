@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from bus.mail.queries import FULL
+from bus.store.deadlines import Deadlines
 from bus.store.schema import deliveries, idempotency, ladder, messages
 from bus.store.statement import Statement, bind
 
@@ -16,24 +17,8 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
 
 
-DUE = Statement(
-    FULL.where(deliveries.c.due_ms <= bind("now_ms"))
-    .order_by(deliveries.c.due_ms)
-    .limit(bind("most"))
-)
-NEXT_DUE = Statement(
-    sa.select(deliveries.c.id, deliveries.c.due_ms)
-    .where(deliveries.c.due_ms.is_not(None))
-    .order_by(deliveries.c.due_ms)
-    .limit(bind("most"))
-)
-
-
-def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[int] = ()) -> list[Row]:
-    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
-    return [row for row in rows if row.id not in without][:limit]
-
-
+DEADLINES = Deadlines(deliveries, FULL)
+due, first_due = DEADLINES.due, DEADLINES.first_due
 HELD_QUIET = Statement(
     FULL.where(
         deliveries.c.recipient_id == bind("recipient_id"),
@@ -54,11 +39,6 @@ def look_at_quiet(conn: sa.Connection, now_ms: int) -> None:
     """Have all that is held for quiet hours be looked at now."""
     later = sa.and_(deliveries.c.quiet_ms.is_not(None), deliveries.c.due_ms > now_ms)
     conn.execute(deliveries.update().where(later).values(due_ms=now_ms))
-
-
-def first_due(conn: sa.Connection, without: Collection[int] = ()) -> int | None:
-    rows = NEXT_DUE.rows(conn, most=1 + len(without))
-    return next((row.due_ms for row in rows if row.id not in without), None)
 
 
 def forget_keys(conn: sa.Connection, before_ms: int) -> int:

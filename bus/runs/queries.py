@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bus.store.deadlines import Deadlines
 from bus.store.schema import nodes, participants, run_groups, run_ladder, run_texts, runs
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bus.store.statement import Row
 
@@ -235,27 +236,8 @@ def newest(
         before = rows[-1].place
 
 
-DUE = Statement(
-    FULL.where(runs.c.due_ms <= bind("now_ms")).order_by(runs.c.due_ms).limit(bind("most"))
-)
-NEXT_DUE = Statement(
-    sa.select(runs.c.id, runs.c.due_ms)
-    .where(runs.c.due_ms.is_not(None))
-    .order_by(runs.c.due_ms)
-    .limit(bind("most"))
-)
-
-
-def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[str] = ()) -> list[Row]:
-    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
-    return [row for row in rows if row.id not in without][:limit]
-
-
-def first_due(conn: sa.Connection, without: Collection[str] = ()) -> int | None:
-    rows = NEXT_DUE.rows(conn, most=1 + len(without))
-    return next((row.due_ms for row in rows if row.id not in without), None)
-
-
+DEADLINES = Deadlines(runs, FULL)
+due, first_due = DEADLINES.due, DEADLINES.first_due
 ALL_OPEN = Statement(FULL.where(runs.c.due_ms.is_not(None)).order_by(runs.c.place))
 
 

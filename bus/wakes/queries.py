@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from bus.guard.model import MARK
+from bus.store.deadlines import Deadlines
 from bus.store.schema import nodes, participants, wakes
 from bus.store.statement import Statement, Update, bind, insert
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from bus.store.statement import Row
 
@@ -44,12 +45,6 @@ NEXT_GENERATION = Statement(
     .values(generation=participants.c.generation + 1)
     .returning(participants.c.generation)
 )
-NEXT_DUE = Statement(
-    sa.select(wakes.c.id, wakes.c.due_ms)
-    .where(wakes.c.due_ms.is_not(None))
-    .order_by(wakes.c.due_ms)
-    .limit(bind("most"))
-)
 BEGUN = sa.and_(wakes.c.participant_id == bind("whose"), wakes.c.admitted_ms > bind("since_ms"))
 LAST_BEGUN = (
     sa.select(wakes.c.admitted_ms)
@@ -70,6 +65,8 @@ INSERT = insert(
 )
 UPDATE = Update(wakes, "id")
 UPDATE_AGENT = Update(participants, "id")
+DEADLINES = Deadlines(wakes, FULL.where(wakes.c.closed_ms.is_(None)))
+due, first_due = DEADLINES.due, DEADLINES.first_due
 
 
 def find(conn: sa.Connection, wake_id: str) -> Row | None:
@@ -118,23 +115,6 @@ def insert_wake(conn: sa.Connection, values: Mapping[str, Any]) -> None:
 
 def update(conn: sa.Connection, wake_id: str, values: Mapping[str, Any]) -> None:
     UPDATE.run(conn, wake_id, values)
-
-
-DUE = Statement(
-    FULL.where(wakes.c.due_ms <= bind("now_ms"), wakes.c.closed_ms.is_(None))
-    .order_by(wakes.c.due_ms)
-    .limit(bind("most"))
-)
-
-
-def due(conn: sa.Connection, now_ms: int, limit: int, without: Collection[str] = ()) -> list[Row]:
-    rows = DUE.rows(conn, now_ms=now_ms, most=limit + len(without))
-    return [row for row in rows if row.id not in without][:limit]
-
-
-def first_due(conn: sa.Connection, without: Collection[str] = ()) -> int | None:
-    rows = NEXT_DUE.rows(conn, most=1 + len(without))
-    return next((row.due_ms for row in rows if row.id not in without), None)
 
 
 def agent(conn: sa.Connection, participant_id: int) -> Row:

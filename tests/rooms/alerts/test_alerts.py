@@ -353,7 +353,7 @@ def test_what_is_over_or_was_never_taken_up_is_forgotten_with_its_steps_in_time(
         (queries.WAITING, "ix_alert_steps_waiting (waiting_id=?"),
         (queries.OPEN_ABOUT, "ix_alerts_about (about=? AND state=?"),
         (queries.OPEN_OF, "ix_alerts_for (for_id=? AND state=?"),
-        (queries.NEXT_DUE, "ix_alerts_due"),
+        (queries.DEADLINES.next_due, "ix_alerts_due"),
     ],
 )
 def test_an_ack_and_a_move_look_for_alerts_in_an_index(house, statement, index):

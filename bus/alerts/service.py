@@ -55,9 +55,7 @@ def raise_alert(
         )
     row = same or open_alert(tx, me, draft)
     answer = show_whole(tx.conn, principal, row.id) | {"deduplicated": same is not None}
-    if key:
-        values = {**vars(key), "status": 201, "answer": answer, "created_ms": tx.now_ms}
-        mail.keep_key(tx.conn, values)
+    mail.keep_answer(tx, key, answer, 201)
     return answer
 
 

@@ -124,9 +124,7 @@ def add(tx: Transaction, principal: Principal, draft: Draft, key: mail.Key | Non
     write_history(tx, row, ADDED, me, message_id=draft.message_id)
     tx.record("task_added", task=task_id, by=me.name)
     answer = show(row, tx.now_ms, tx.config) | {"deduplicated": False}
-    if key:
-        row_of_key = {**vars(key), "status": 201, "answer": answer, "created_ms": tx.now_ms}
-        mail.keep_key(tx.conn, row_of_key)
+    mail.keep_answer(tx, key, answer, 201)
     return answer
 
 

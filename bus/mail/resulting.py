@@ -71,8 +71,10 @@ def send_result(  # noqa: PLR0913 - from whom, to whom, where and what
     return sent.id
 
 
-def keep_answer(tx: Transaction, key: Key | None, answer: dict[str, Any]) -> None:
-    """Keep the answer to an accepted request for whoever repeats it."""
+def keep_answer(
+    tx: Transaction, key: Key | None, answer: dict[str, Any], status: int = 202
+) -> None:
+    """Keep the answer to an accepted request, with its HTTP status, for whoever repeats it."""
     if key is not None:
-        kept = {**vars(key), "status": 202, "answer": answer, "created_ms": tx.now_ms}
+        kept = {**vars(key), "status": status, "answer": answer, "created_ms": tx.now_ms}
         queries.keep_key(tx.conn, kept)

@@ -49,7 +49,6 @@ __all__ = [
     "is_for",
     "is_readable",
     "keep_answer",
-    "keep_key",
     "list_dead",
     "one_line",
     "prune",
@@ -75,7 +74,6 @@ is_readable = inbox_queries.is_readable
 hint = directory.hint
 tell = notes.tell
 is_acked = queries.is_acked
-keep_key = queries.keep_key
 first_due = keeping_queries.first_due
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bus.board import queries, rules
@@ -36,7 +37,7 @@ def act(tx: Transaction, principal: Principal, task_id: str, change: Change) -> 
     told: list[str] = []
     already = change.status is not None and is_repeated(tx, me, row, change.status)
     if change.status is not None and not already:
-        names = lambda: name_roles(tx.conn, row)  # noqa: E731 - asked only where it is refused
+        names = partial(name_roles, tx.conn, row)  # asked only where it is refused
         card = card_of(row, tx.now_ms, tx.config)
         move = rules.judge(card, change.status, roles, change.note, names)
         already = move.name == "refresh"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.board.model import BLOCKED, IN_PROGRESS, PARTIES
+from bus.board.model import ADDED, BLOCKED, IN_PROGRESS, MOVED, PARTIES
 from bus.store.schema import participants, task_history, tasks
 from bus.store.statement import Statement, Update, bind, insert
 
@@ -66,7 +66,7 @@ LAST_MOVE = Statement(
     sa.select(task_history.c.kind, task_history.c.by_id)
     .where(
         task_history.c.task_id == bind("task_id"),
-        sa.or_(task_history.c.kind == "moved", task_history.c.kind == "added"),
+        sa.or_(task_history.c.kind == MOVED, task_history.c.kind == ADDED),
     )
     .order_by(task_history.c.id.desc())
     .limit(1)

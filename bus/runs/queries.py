@@ -107,36 +107,27 @@ def rungs(conn: sa.Connection, place: int) -> Sequence[Row]:
     return RUNGS.rows(conn, at=place)
 
 
-TAKEN = sa.and_(
-    runs.c.worker_id == bind("whose"),
-    sa.literal_column("waits = 0"),
-    runs.c.ended_ms.is_(None),
-)
-"""What has its place at a worker: on its node's stream, or claimed."""
-TAKEN_OF = Statement(
-    FULL.where(
-        runs.c.worker_id == bind("whose"),
-        sa.literal_column("runs.waits = 0"),
-        runs.c.ended_ms.is_(None),
-    ).order_by(runs.c.place)
-)
+IS_OPEN = runs.c.ended_ms.is_(None)
+ITS_OWN = runs.c.worker_id == bind("whose")
+IS_TAKEN = sa.and_(sa.literal_column("runs.waits = 0"), IS_OPEN)
+"""What has its place at a worker: on its node's stream, or claimed.
+
+Written out: a bound value would keep SQLite from the index of what is taken.
+"""
+TAKEN_OF = Statement(FULL.where(ITS_OWN, IS_TAKEN).order_by(runs.c.place))
 WAITING_OF = Statement(
-    FULL.where(runs.c.worker_id == bind("whose"), sa.literal_column("runs.waits = 1"))
+    FULL.where(ITS_OWN, sa.literal_column("runs.waits = 1"))
     .order_by(runs.c.place)
     .limit(bind("most"))
 )
-CHILDREN = sa.and_(runs.c.parent_id == bind("whose"), runs.c.ended_ms.is_(None))
+CHILDREN = sa.and_(runs.c.parent_id == bind("whose"), IS_OPEN)
 COUNT_CHILDREN = Statement(sa.select(sa.func.count()).select_from(runs).where(CHILDREN))
 CHILDREN_OF = Statement(FULL.where(CHILDREN).order_by(runs.c.place))
 DEEPEST = Statement(
-    sa.select(sa.func.max(runs.c.depth)).where(TAKEN, runs.c.claimed_ms.is_not(None))
+    sa.select(sa.func.max(runs.c.depth)).where(ITS_OWN, IS_TAKEN, runs.c.claimed_ms.is_not(None))
 )
 WRITES_TO = Statement(
-    sa.select(runs.c.id)
-    .where(
-        runs.c.worker_id == bind("whose"), runs.c.ended_ms.is_(None), runs.c.output == bind("path")
-    )
-    .limit(1)
+    sa.select(runs.c.id).where(ITS_OWN, IS_OPEN, runs.c.output == bind("path")).limit(1)
 )
 
 
@@ -169,22 +160,16 @@ def writes_to(conn: sa.Connection, worker_id: int, path: str) -> str | None:
     return run_id
 
 
-OF_WORKER_OPEN = Statement(
-    FULL.where(runs.c.worker_id == bind("whose"), runs.c.ended_ms.is_(None)).order_by(runs.c.place)
-)
+OPEN_OF_WORKER = Statement(FULL.where(ITS_OWN, IS_OPEN).order_by(runs.c.place))
 
 
 def open_of_worker(conn: sa.Connection, worker_id: int) -> Sequence[Row]:
     """Read the open runs of a worker."""
-    return OF_WORKER_OPEN.rows(conn, whose=worker_id)
+    return OPEN_OF_WORKER.rows(conn, whose=worker_id)
 
 
 OF_NODE = Statement(
-    FULL.where(
-        worker.c.node_id == bind("node_id"),
-        sa.literal_column("runs.waits = 0"),
-        runs.c.ended_ms.is_(None),
-    ).order_by(runs.c.place)
+    FULL.where(worker.c.node_id == bind("node_id"), IS_TAKEN).order_by(runs.c.place)
 )
 
 

@@ -7,7 +7,7 @@ sink its neighbours; nobody hears of success before COMMIT has returned.
 What waits for the disk, COMMIT, is done by a native thread, so that the hub goes on; so is a BEGIN
 that another process keeps waiting. The statements between only touch memory, and take their turn in
 the hub: in a thread each of them would wait for the interpreter, and a send would take longer by an
-order (docs/decisions/0005). An operation over many rows says that it is `long`, and has the thread
+order (docs/decisions/0005). An operation over many rows says that it `is_long`, and has the thread
 for itself. There nothing touches the hub or logs.
 """
 
@@ -137,7 +137,9 @@ class Writer:
     def close(self) -> None:
         """Stop after what is queued is on disk."""
         while self.depth:
-            gevent.sleep(0.001)
+            last = Job(do_nothing, PROBER)
+            self._queue(last)
+            last.done.wait()
         self._loop.kill()
         self._thread.kill()
         self._let_go()
@@ -294,6 +296,10 @@ class Writer:
             job.error = storage_error(error)
             tools.allowances.clear()
         job.topics, job.facts = tx.topics, tx.facts
+
+
+def do_nothing(_tx: Transaction) -> None:
+    """Be the operation behind which nothing waits."""
 
 
 def begin_patiently(conn: sa.Connection) -> None:

@@ -56,3 +56,20 @@ def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused):
     with house.store.read() as conn:
         rows = conn.exec_driver_sql("SELECT key FROM meta WHERE key LIKE 'k_'").scalars()
         assert set(rows) == {f"k{number}" for number in range(3) if number != refused}
+
+
+def test_a_close_waits_until_all_that_was_queued_is_on_disk(house):
+    def write(number: int) -> None:
+        house.store.write(
+            lambda tx: tx.conn.exec_driver_sql("INSERT INTO meta VALUES (?, '')", (f"k{number}",))
+        )
+
+    queued = 2 * writer.GROUP + 1
+    group = [gevent.spawn(write, number) for number in range(queued)]
+    gevent.sleep(0)  # each has its place in the queue now
+    house.store.writer.close()
+    gevent.joinall(group, timeout=10)
+    assert all(one.successful() for one in group)
+    with contextlib.closing(sqlite3.connect(house.store.config.db_path)) as looked:
+        rows = looked.execute("SELECT count(*) FROM meta WHERE key LIKE 'k%'")
+        assert rows.fetchone() == (queued,)

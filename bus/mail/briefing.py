@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from bus.directory import service as directory
 from bus.guard import service as guard
 from bus.mail import inbox_queries, queries
-from bus.mail.model import PRIORITIES, SYSTEM
+from bus.mail.model import PRIORITIES, RESULT, SYSTEM
 from bus.mail.redriving import Which, find_dead
-from bus.mail.rules import quote
+from bus.mail.rules import count_messages, quote
 from bus.mail.tracing import sees_thread
 from bus.sections import Entry, Section
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bus.sections import Span
     from bus.store.statement import Row
 
-RESULT = "RESULT"
 SCAN = 1000
 """So many deliveries are looked at, the newest."""
 QUOTED = 160
@@ -77,7 +76,9 @@ def tell_said(conn: sa.Connection, principal: Principal, span: Span) -> list[Sec
     newest = [several[0] for several in threads.values()][: span.most]
     said = tuple(
         entry_of(
-            row, row.created_ms, f"{count(len(threads[row.thread]))}, the last: {line_of(row)}"
+            row,
+            row.created_ms,
+            f"{count_messages(len(threads[row.thread]))}, the last: {line_of(row)}",
         )
         for row in newest
     )
@@ -111,11 +112,6 @@ def line_of(row: Row) -> str:
     """Write which message it is; its subject is another's words."""
     subject = f" {quote(row.subject, QUOTED)}" if row.subject else ""
     return f"{row.type} from {row.from_name or SYSTEM} to {row.to_name}{subject} ({row.message_id})"
-
-
-def count(number: int) -> str:
-    """Write how many messages."""
-    return "1 message" if number == 1 else f"{number} messages"
 
 
 def sight_of(conn: sa.Connection, principal: Principal) -> Callable[[Row], bool]:

@@ -15,7 +15,7 @@ from bus.mail import keeping_queries, queries
 from bus.mail.model import PRIORITIES, SYSTEM, Draft
 from bus.mail.moves import append_message, keep_quiet, move, quiet_until
 from bus.mail.notes import write_to
-from bus.mail.rules import next_due, quote
+from bus.mail.rules import count_messages, next_due, quote
 from bus.mail.threads import Context
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def let_go(tx: Transaction, participant_id: int, rows: Sequence[Row]) -> None:
 
 def tell(tx: Transaction, participant_id: int, rows: Sequence[Row]) -> int | None:
     """Write the one brief; gives its place in the log, which all that it tells of share."""
-    lines = [f"In your quiet hours came {count(len(rows))}; the most important first:"]
+    lines = [f"In your quiet hours came {count_messages(len(rows))}; the most important first:"]
     lines += [line_of(row) for row in rows[:LISTED]]
     if len(rows) > LISTED:
         lines.append(f"- and {len(rows) - LISTED} more")
@@ -82,7 +82,7 @@ def tell(tx: Transaction, participant_id: int, rows: Sequence[Row]) -> int | Non
         to=(),
         body="\n".join(lines),
         type="BRIEF",
-        subject=f"{count(len(rows))} came in your quiet hours",
+        subject=f"{count_messages(len(rows))} came in your quiet hours",
         priority=rows[0].priority,
         reply_expected=False,
         wake=False,
@@ -91,11 +91,6 @@ def tell(tx: Transaction, participant_id: int, rows: Sequence[Row]) -> int | Non
     message_id = write_to(tx, draft, context, participant_id)
     written = queries.of_recipient(tx.conn, message_id, participant_id)
     return None if written is None else written.seq
-
-
-def count(number: int) -> str:
-    """Write how many messages."""
-    return "1 message" if number == 1 else f"{number} messages"
 
 
 def line_of(row: Row) -> str:

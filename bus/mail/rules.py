@@ -191,6 +191,11 @@ def quote(text: str, most: int = 1000) -> str:
     return f'"{line[: most - 1]}…"' if len(line) > most else f'"{line}"'
 
 
+def count_messages(number: int) -> str:
+    """Write how many messages."""
+    return "1 message" if number == 1 else f"{number} messages"
+
+
 def is_scheduled(delivery: Mapping[str, Any]) -> bool:
     """Say whether a delivery is held until a time, and not by the guard."""
     return delivery["state"] == "held" and not is_of_guard(delivery["reason"])

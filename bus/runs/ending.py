@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bus.directory import service as directory
 from bus.mail import service as mail
-from bus.mail.model import Draft
+from bus.mail.model import RESULT, Draft
 from bus.runs import queries, telling
 from bus.runs.model import MAX_TOLD_REASON, Outcome
 from bus.runs.moves import fill, move, tell_node
@@ -90,7 +90,7 @@ def tell(tx: Transaction, runs: Sequence[Row], report: str = "") -> str | None:
     else:
         body = telling.write_single(told[0], asking, mark, most)
     subject = telling.subject_of(loud)
-    draft = Draft(to=(), body=body, type="RESULT", subject=subject)
+    draft = Draft(to=(), body=body, type=RESULT, subject=subject)
     wake = not all(is_own_doing(one) for one in loud)
     return write(tx, run, draft, wake=wake, ended=run.id)
 

@@ -9,6 +9,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bus.clock import DAY_MS, HOUR_MS, MINUTE_MS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from bus.store.copying import Progress
 
 OK, WARN, BAD = "ok", "warn", "bad"
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 SHOWN = 5
 
 

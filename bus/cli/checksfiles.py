@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from bus.cli import installed
 from bus.cli.calling import ADMIN_FILE, PERSON_FILE
-from bus.cli.checks import BAD, DAY_MS, OK, WARN, Row, Seen, age, some
+from bus.cli.checks import BAD, OK, WARN, Row, Seen, age, some
+from bus.clock import DAY_MS
 from bus.errors import StorageFailedError
 from bus.store.backup import list_backups
 from bus.store.copying import check_sound, megabytes, schema_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bus.cli.calling import ADMIN_FILE, read_token
-from bus.cli.checks import BAD, DAY_MS, MINUTE_MS, OK, WARN, Row, Seen, age, some
+from bus.cli.checks import BAD, OK, WARN, Row, Seen, age, some
 from bus.cli.failing import Failure
+from bus.clock import DAY_MS, MINUTE_MS
 from bus.ids import hash_secret
 from bus.store import facts
 

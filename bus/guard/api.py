@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from bus.clock import DAY_MS
 from bus.guard import costs
 from bus.web.calls import Calls
 from bus.web.request import read_query
@@ -41,7 +42,7 @@ def cost(principal: Principal) -> dict[str, Any]:
     ask, now_ms = read_query(CostQuery), runtime().clock.now_ms()
     asked = costs.Asked(
         ask.by,
-        ask.since or costs.day_of(now_ms - (DAYS - 1) * costs.DAY_MS),
+        ask.since or costs.day_of(now_ms - (DAYS - 1) * DAY_MS),
         ask.until or costs.day_of(now_ms),
         ask.agent,
         ask.thread,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bus.clock import to_text
+from bus.clock import DAY_MS, to_text
 from bus.directory import service as directory
 from bus.guard import cost_queries as queries
 from bus.guard.model import Usage
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bus.access.model import Principal
     from bus.store.transaction import Transaction
 
-DAY_MS = 86_400_000
 NO_TURNS = "thread"
 """A turn that was about several threads is one turn: by thread there is no such number."""
 

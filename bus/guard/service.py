@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bus.clock import DAY_MS, MINUTE_MS
 from bus.guard import queries
 from bus.guard.model import Message, Start
 from bus.guard.rules import PATH, Talk, is_near, judge, judge_wakes, warn
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 __all__ = ["PATH", "Message", "Start", "check", "is_held", "judge_wakes"]
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
 
 
 def is_held(conn: sa.Connection, thread: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bus.clock import DAY_MS
 from bus.guard import service as guard
 from bus.mail import keeping_queries, queries
 from bus.mail.moves import end, make_deliverable, move, requeue
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 BATCH = 200
-DAY_MS = 86_400_000
 
 
 def do_due(tx: Transaction, aside: SetAside) -> int:

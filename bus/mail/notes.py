@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bus.clock import MINUTE_MS
 from bus.directory import service as directory
 from bus.mail import inbox_queries, queries
 from bus.mail.model import SYSTEM, Draft
@@ -39,7 +40,7 @@ def where(tx: Transaction, row: Row) -> str:
 def tell_delay(tx: Transaction, row: Row) -> None:
     """Tell a sender that its message still waits, without waking it."""
     reason = row.reason or directory.why_paused(directory.get(tx.conn, row.recipient_id))
-    minutes = (tx.now_ms - (row.queued_ms or row.created_ms)) // 60_000
+    minutes = (tx.now_ms - (row.queued_ms or row.created_ms)) // MINUTE_MS
     when = "when a person lets its thread go" if row.state == "held" else "as soon as it can be"
     body = (
         f"Your message {row.message_id} ({row.type}) to {row.to_name} has waited {minutes} min"

@@ -13,14 +13,12 @@ from bus.runs import queries
 from bus.runs.model import ENDS
 from bus.runs.rules import next_due
 from bus.store.log import Concerns, append
+from bus.wakes.rules import ask_pause_ms
 
 if TYPE_CHECKING:
     from bus.directory.model import Participant
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
-
-LONGEST_ASK_MS = 3_600_000
-"""However long a node was away, its unclaimed runs are on its stream again after an hour."""
 
 
 def move(tx: Transaction, run: Row, state: str, reason: str = "", **changes: Any) -> Row:
@@ -118,7 +116,7 @@ def why_waiting(tx: Transaction, worker: Participant) -> str:
 def offer(tx: Transaction, run: Row, node_id: int) -> None:
     """Put a run on its node's stream for the first time, or again: nobody has claimed it."""
     since = run.offered_ms if run.node_id == node_id and run.waits == 0 else tx.now_ms
-    pause = max(tx.config.wake_ask_s * 1000, min(tx.now_ms - since, LONGEST_ASK_MS))
+    pause = ask_pause_ms(since, tx.now_ms, tx.config.wake_ask_s)
     changes = {
         "waits": 0,
         "node_id": node_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from bus.clock import DAY_MS
 from bus.logs import log
 from bus.wakes import service
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bus.store.store import Store
     from bus.store.transaction import Transaction
 
-FOLLOWED_MS = 86_400_000
+FOLLOWED_MS = DAY_MS
 """The largest step that is followed."""
 NEWS_MS = 10_000
 """A change of the difference that is told again."""

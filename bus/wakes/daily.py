@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bus.clock import to_text
+from bus.clock import DAY_MS, to_text
 from bus.guard import service as guard
 from bus.guard.model import is_of_guard
 from bus.mail import waking as mail
@@ -17,8 +17,6 @@ from bus.wakes import queries
 if TYPE_CHECKING:
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)

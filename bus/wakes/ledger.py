@@ -16,7 +16,7 @@ from bus.mail import waking as mail
 from bus.store.log import Concerns, append
 from bus.wakes import daily, queries
 from bus.wakes.daily import is_stopped
-from bus.wakes.rules import pause_ms
+from bus.wakes.rules import ask_pause_ms, pause_ms
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -28,8 +28,6 @@ MAX_REASON = 300
 UNSTARTED = ("paused", "asked", "received")
 UNTAKEN = ("paused", "asked")
 """Nobody has it yet, so a read or an ack cannot be its doing: with nothing left it is closed."""
-LONGEST_ASK_MS = 3_600_000
-"""However long a node was away, its open wakes are on its stream again after an hour at most."""
 
 
 def ensure_wake(tx: Transaction, participant_id: int) -> None:
@@ -104,9 +102,7 @@ def explain(tx: Transaction, wake: Row) -> None:
 def ask(tx: Transaction, wake: Row) -> None:
     """Put a wake on its node's stream; it is looked at again if nobody takes it."""
     since = wake.asked_ms if wake.state == "asked" else tx.now_ms
-    # Asked again after 30 s, a minute, two … up to an hour: an offline node's log must not fill up.
-    pause = max(tx.config.wake_ask_s * 1000, min(tx.now_ms - since, LONGEST_ASK_MS))
-    due = tx.now_ms + pause
+    due = tx.now_ms + ask_pause_ms(since, tx.now_ms, tx.config.wake_ask_s)
     changes = {"state": "asked", "asked_ms": since, "due_ms": due}
     queries.update(tx.conn, wake.id, changes)
     now = wake._replace(**changes)

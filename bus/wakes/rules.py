@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bus.clock import HOUR_MS
 from bus.mail.rules import count_messages
 
 
@@ -25,6 +26,15 @@ def pause_ms(failures: int, first_s: float, most_s: float, fraction: float) -> i
         return 0
     whole: float = min(most_s, first_s * 2.0 ** min(failures - 1, 30))
     return round(whole * (1.0 - 0.2 * fraction) * 1000)
+
+
+def ask_pause_ms(since_ms: int, now_ms: int, first_s: int) -> int:
+    """Give the pause before a node is asked again for what it was first asked at `since_ms`.
+
+    30 s, a minute, two … up to an hour, where `first_s` is 30: an offline node's log must not
+    fill up, and however long it was away, what waits for it is on its stream again within an hour.
+    """
+    return max(first_s * 1000, min(now_ms - since_ms, HOUR_MS))
 
 
 def write_text(commands: Commands, total: int, urgent: int) -> str:

@@ -79,6 +79,14 @@ def read_dollars(value: Any) -> float | None:
     return float(value) if is_number and 0 <= value <= MOST_USD else None
 
 
+def read_session_usage(row: Any) -> Usage:
+    """Read what a session has used in all, what is cached aside, from OpenClaw's row of it."""
+    known = row if isinstance(row, dict) else {}
+    counts = (known.get(name) for name in ("inputTokens", "outputTokens"))
+    tokens_in, tokens_out = (read_tokens(one) for one in counts)
+    return Usage(tokens_in, tokens_out, read_dollars(known.get("estimatedCostUsd")))
+
+
 def judge_task(task: Mapping[str, Any]) -> Outcome | None:
     """Judge an entry of the task ledger, which outlives the gateway's memory of its runs."""
     status = str(task.get("status"))

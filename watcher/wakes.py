@@ -133,8 +133,11 @@ class WakeReport:
         body = {"state": outcome.state, "method": self.method}
         if outcome.reason:
             body["reason"] = outcome.reason[:MAX_REASON_CHARS]
-        used = {name: number for name, number in vars(outcome.usage).items() if number is not None}
-        final = {**body, **used, **({"permanent": True} if outcome.permanent else {})}
+        final = {
+            **body,
+            **outcome.usage.told(),
+            **({"permanent": True} if outcome.permanent else {}),
+        }
         try:
             if self._owed is not None:
                 self._persist(self._owed)

@@ -92,7 +92,7 @@ class FakeGateway:
         if run.asked_by is None:
             return
         peer, identity = run.asked_by
-        meta = {"agentMeta": {"usage": dict(self.used), "costUsd": self.cost_usd}}
+        meta = {"agentMeta": {"usage": self.used and dict(self.used), "costUsd": self.cost_usd}}
         payload = {**run.answer, "result": {"payloads": [], "meta": meta}}
         frame = {"type": "res", "id": identity, "ok": True, "payload": payload}
         with contextlib.suppress(OSError):

@@ -115,13 +115,14 @@ def test_the_last_words_are_the_output_with_what_they_cost(begin, runs, openclaw
     openclaw.end("r_1")
     end = runs.await_end()
     assert (end["output"], end["output_bytes"]) == ("Four files.", 11)
-    assert (end["tokens_in"], end["tokens_out"], end["cost_usd"]) == (10, 5, 0.25)
+    assert (end["tokens_in"], end["tokens_out"], end["cost_usd"]) == (123, 7, 0.25)
     assert end["file"]["written_by"] == "watcher"
     assert (workspace / FILE).read_text() == "Four files."
 
 
 @pytest.mark.parametrize("nonsense", [-1, 2**60, float("nan"), float("inf"), "7", True, None])
 def test_a_cost_that_is_no_number_does_not_cost_the_result(begin, runs, openclaw, nonsense):
+    openclaw.used, openclaw.cost_usd = None, nonsense
     openclaw.session_usage = dict.fromkeys(openclaw.session_usage, nonsense)
     begin()
     openclaw.end("r_1")
@@ -183,6 +184,8 @@ def test_a_gateway_that_was_restarted_in_mid_run_is_a_failed_run(begin, runs, op
     end = runs.await_end()
     assert end["status"] == "failed"
     assert "Task execution process exited before restart." in end["reason"]
+    # the answer that says what it cost went with the gateway; its session is still known
+    assert (end["tokens_in"], end["tokens_out"], end["cost_usd"]) == (10, 5, 0.25)
 
 
 def test_a_gateway_that_stays_away_is_a_failed_run(begin, runs, openclaw, monkeypatch):

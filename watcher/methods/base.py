@@ -62,6 +62,10 @@ class Usage:
     tokens_out: int | None = None
     cost_usd: float | None = None
 
+    def told(self) -> dict[str, float]:
+        """Give what is known of it by the names that the bus has for it."""
+        return {name: number for name, number in vars(self).items() if number is not None}
+
 
 @dataclass(frozen=True)
 class Outcome:

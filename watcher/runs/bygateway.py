@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from watcher import log
 from watcher.gatewaysession import GatewayError, GivenUpError, RejectedError
 from watcher.gatewayturns import ANSWER_S, PAUSE_S, RETURN_S, GatewayTurn
-from watcher.gatewayverdict import read_dollars, read_tokens
-from watcher.methods.base import Outcome
+from watcher.gatewayverdict import read_session_usage
+from watcher.methods.base import Outcome, Usage
 from watcher.runs.order import Halt
 from watcher.runs.result import Result
 
@@ -79,7 +79,7 @@ class ByGateway:
         if outcome.state == "failed" and not turn.is_late:
             self._abort(turn)  # a gateway that was restarted may have taken it up again
         if outcome.state != "no_turn":
-            self._look(result, turn)
+            self._look(result, turn, outcome.usage)
         return result
 
     def delete(self, order: Order, agent: AgentSettings) -> None:
@@ -132,11 +132,18 @@ class ByGateway:
         except GatewayError as error:
             log.warn("run_not_aborted", run=turn.run_id, reason=error)
 
-    def _look(self, result: Result, turn: GatewayTurn) -> None:
-        """Take what the worker said last, and what it cost; without them a result is one, too."""
+    def _look(self, result: Result, turn: GatewayTurn, told: Usage) -> None:
+        """Take what the worker said last, and what it cost; without them a result is one, too.
+
+        What the turn told of its cost is what a wake's turn tells. One that an earlier life of the
+        watcher asked for tells nothing: then its session's row does, which counts no cached tokens.
+        """
+        result.usage = told
         try:
             text = self._read_reply(turn.session_key)
-            result.usage = self._read_usage(turn.session_key)
+            if told == Usage():
+                row = self._ask("sessions.describe", {"key": turn.session_key}).get("session")
+                result.usage = read_session_usage(row)
         except GatewayError as error:
             log.warn("run_output_unread", run=turn.run_id, reason=error)
             return
@@ -157,16 +164,6 @@ class ByGateway:
                 return (_text(whole) if isinstance(whole, dict) else "") or text
             return text
         return ""
-
-    def _read_usage(self, key: str) -> dict[str, Any]:
-        row = self._ask("sessions.describe", {"key": key}).get("session")
-        row = row if isinstance(row, dict) else {}
-        found = {
-            "tokens_in": read_tokens(row.get("inputTokens")),
-            "tokens_out": read_tokens(row.get("outputTokens")),
-            "cost_usd": read_dollars(row.get("estimatedCostUsd")),
-        }
-        return {name: value for name, value in found.items() if value is not None}
 
     def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from watcher.methods.base import Usage
+
 if TYPE_CHECKING:
     from watcher.runs.order import Status
 
@@ -27,8 +29,7 @@ class Result:
     output_bytes: int = 0
     file: dict[str, Any] | None = None
     verify: dict[str, Any] | None = None
-    usage: dict[str, Any] = field(default_factory=dict)
-    """`tokens_in`, `tokens_out` and `cost_usd`, where the runtime says them."""
+    usage: Usage = field(default=Usage())
 
     def fail(self, reason: str, status: Status = "failed") -> None:
         """Have it count as failed; what was wrong before stays the first reason."""
@@ -38,7 +39,7 @@ class Result:
 
     def body(self, claim: int) -> dict[str, Any]:
         """Write what the bus is told."""
-        told: dict[str, Any] = {"claim": claim, "status": self.status, **self.usage}
+        told: dict[str, Any] = {"claim": claim, "status": self.status, **self.usage.told()}
         facts = {"exit_code": self.exit_code, "file": self.file, "verify": self.verify}
         told |= {key: value for key, value in facts.items() if value is not None}
         if self.reason:

@@ -64,6 +64,13 @@ class Result:
         """Say whether it ended by itself and well."""
         return self.ended_by == "exit" and self.status == 0
 
+    @property
+    def exit_code(self) -> int | None:
+        """The exit status as a shell has it: of a signal it is 128 and the signal's number."""
+        if self.status is None or self.status >= 0:
+            return self.status
+        return 128 - self.status
+
 
 def run(
     command: Command,

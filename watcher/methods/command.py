@@ -107,8 +107,7 @@ class Command:
         if result.ended_by == "stop":
             return Outcome("left")
         said = _tail(result)
-        how = explain(result, program, agent.limit_s)
-        why = f"{how}: {said}" if said else how
+        why = explain(result, program, agent.limit_s, said)
         if result.ended_by != "exit":
             return Outcome("no_turn", why)
         is_final = _UNKNOWN_AGENT.search(said) is not None or (

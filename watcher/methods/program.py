@@ -13,7 +13,14 @@ from watcher import log, processes
 from watcher.bus import BusError
 from watcher.mail import Item, Mail
 from watcher.methods.base import Outcome, Probe
-from watcher.methods.child import environment, explain
+from watcher.methods.child import (
+    encode,
+    environment,
+    environment_to_speak,
+    explain,
+    fill,
+    tell_errors,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -59,13 +66,8 @@ class Program:
 
     def environment(self, agent: AgentSettings, item: Item) -> dict[str, str]:
         """Give the process what it needs to speak for itself, beyond the watcher's own."""
-        trusted = {"CURL_CA_BUNDLE": str(self._settings.ca_file)} if self._settings.ca_file else {}
         return {
-            **trusted,
-            **environment(agent),
-            "WAKEBUS_URL": self._settings.url,
-            "WAKEBUS_AGENT": agent.name,
-            "WAKEBUS_HEADER_FILE": str(self._settings.folder.header_file(agent.name)),
+            **environment_to_speak(self._settings, agent),
             "WAKEBUS_HANDLE": item.handle,
             "WAKEBUS_MESSAGE_ID": item.message_id,
             "WAKEBUS_THREAD": item.thread,
@@ -124,7 +126,7 @@ class _Turn:
         """Run the program for one message, and settle the message by what came of it."""
         self.has_read = True
         command = processes.Command(
-            argv=fill(self._agent.argv, item),
+            argv=fill(self._agent.argv, placeholders(item)),
             env=self._program.environment(self._agent, item),
             cwd=self._agent.cwd,
             stdin=None if "{text}" in self._agent.argv else encode(item.text),
@@ -144,11 +146,10 @@ class _Turn:
             self._note(item, mail.settle(item, _write_reply(result)))
         else:
             is_last = item.tries > self._agent.retries
-            said = strip_controls(result.error_tail.decode("utf-8", "replace")).strip()
             how = explain(result, "the program", self._agent.limit_s)
-            why = f"{how}: {said}"[:MAX_REASON_CHARS] if said else how
             self._note(item, how)  # what it said is for the sender: a wake's reason is logged
-            mail.release(item, "fatal" if is_last else "fail", why)
+            why = explain(result, "the program", self._agent.limit_s, tell_errors(result))
+            mail.release(item, "fatal" if is_last else "fail", why[:MAX_REASON_CHARS])
 
     def _note(self, item: Item, failure: str) -> None:
         """Keep how the last try of a message went."""
@@ -164,25 +165,14 @@ class _Turn:
         return Outcome("failed", "; ".join(failed))
 
 
-def fill(argv: tuple[str, ...], item: Item) -> list[str]:
-    """Put the message in the place of arguments that are a placeholder, and nowhere else."""
-    values = {
-        "{text}": encode(item.text).decode().replace("\0", "\ufffd"),
+def placeholders(item: Item) -> dict[str, str]:
+    """Give what stands for a message among a program's arguments."""
+    return {
+        "{text}": item.text,
         "{handle}": item.handle,
         "{message_id}": item.message_id,
         "{from}": item.sender,
     }
-    return [values.get(word, word) for word in argv]
-
-
-def encode(text: str) -> bytes:
-    """Encode a text that came as JSON, which can hold halves of characters."""
-    return text.encode("utf-8", "replace")
-
-
-def strip_controls(text: str) -> str:
-    """Take out what could steer a terminal; line ends and tabs stay."""
-    return "".join(char for char in text if char.isprintable() or char in "\n\t")
 
 
 def _write_reply(result: processes.Result) -> str:

@@ -9,8 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watcher import processes
-from watcher.methods.child import environment, explain
-from watcher.methods.program import encode, strip_controls
+from watcher.methods.child import (
+    encode,
+    environment_to_speak,
+    explain,
+    fill,
+    strip_controls,
+    tell_errors,
+)
 from watcher.runs import leftovers
 from watcher.runs.result import Result
 
@@ -36,10 +42,7 @@ class ByProgram:
     def run(self, order: Order, agent: AgentSettings, workspace: Path, halt: Halt) -> Result:
         """Run the program to its end, its limit or the halt."""
         command = processes.Command(
-            argv=[
-                encode(order.task).decode().replace("\0", "\ufffd") if word == "{text}" else word
-                for word in agent.argv
-            ],
+            argv=fill(agent.argv, {"{text}": order.task}),
             env=self._environment(order, agent, workspace),
             cwd=agent.cwd or workspace,
             stdin=None if "{text}" in agent.argv else encode(order.task),
@@ -73,13 +76,8 @@ class ByProgram:
 
     def _environment(self, order: Order, agent: AgentSettings, workspace: Path) -> dict[str, str]:
         """Give the process what tells it of the run, and the way to the bus, as to any program."""
-        trusted = {"CURL_CA_BUNDLE": str(self._settings.ca_file)} if self._settings.ca_file else {}
         return {
-            **trusted,
-            **environment(agent),
-            "WAKEBUS_URL": self._settings.url,
-            "WAKEBUS_AGENT": agent.name,
-            "WAKEBUS_HEADER_FILE": str(self._settings.folder.header_file(agent.name)),
+            **environment_to_speak(self._settings, agent),
             leftovers.MARK: order.run_id,
             "WAKEBUS_RUN_LABEL": order.label.replace("\0", ""),
             "WAKEBUS_RUN_MODEL": order.model.replace("\0", ""),
@@ -89,23 +87,16 @@ class ByProgram:
     @staticmethod
     def _judge(done: processes.Result, limit_s: float, halt: Halt) -> Result:
         result = Result("completed", output=done.output, output_bytes=done.output_bytes)
-        if done.status is not None and done.ended_by == "exit":
-            result.exit_code = done.status if done.status >= 0 else 128 - done.status
+        if done.ended_by == "exit":
+            result.exit_code = done.exit_code
         if done.ended_by == "stop" and halt.is_unwanted:
             result.fail(halt.why, "cancelled")
         elif done.ended_by == "stop":
             result.fail(f"{halt.why}, and the program ended with it")
         elif not done.is_good:
-            said = tell_errors(done)
-            how = explain(done, "the program", limit_s)
-            why = f"{how}: {said}" if said else how
+            why = explain(done, "the program", limit_s, tell_errors(done))
             result.fail(why, "timed_out" if done.ended_by == "limit" else "failed")
         return result
-
-
-def tell_errors(done: processes.Result) -> str:
-    """Give the end of what a process said on standard error, as a text without controls."""
-    return strip_controls(done.error_tail.decode("utf-8", "replace")).strip()
 
 
 def tell_check(done: processes.Result) -> str:

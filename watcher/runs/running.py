@@ -194,8 +194,8 @@ class Running:
         left_s = max(LEAST_CHECK_S, ends_s - self._means.clock.monotonic_s())
         limit_s = min(agent.runs.verify_limit_s, left_s)
         done = self._means.by_program.check(order, agent, workspace, self._halt, limit_s)
-        code = 0 if done.is_good else done.status or 1
-        result.verify = {"name": order.verify, "exit_code": code if code >= 0 else 128 - code}
+        code = 0 if done.is_good else done.exit_code or 1
+        result.verify = {"name": order.verify, "exit_code": code}
         said = tell_check(done)
         if said:
             result.verify["output"] = clean(said.encode("utf-8", "replace"))

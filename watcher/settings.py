@@ -154,7 +154,11 @@ class AgentSettings:
     url: str = ""
     secret_file: Path | None = None
     runs: RunSettings = field(default_factory=RunSettings)
-    openclaw: OpenClawSettings = field(default_factory=OpenClawSettings)
+
+    @property
+    def openclaw_id(self) -> str:
+        """Its id in OpenClaw, which knows small letters alone."""
+        return (self.local_agent or self.name).lower()
 
 
 @dataclass(frozen=True)

@@ -209,9 +209,7 @@ def build(raw: Any, folder: Folder) -> Settings:
     for key in ("url", "node"):
         if key not in checked:
             raise SettingsError(f"the setting {key} is missing; `{program()} enrol` writes it")
-    openclaw = checked.get("openclaw", OpenClawSettings())
     checked["agents"] = {
-        name: AgentSettings(name=name, openclaw=openclaw, **entry)
-        for name, entry in checked.get("agents", {}).items()
+        name: AgentSettings(name=name, **entry) for name, entry in checked.get("agents", {}).items()
     }
     return Settings(folder=folder, **checked)

@@ -105,7 +105,6 @@ def start(openclaw, settings):
             local_agent=name,
             limit_s=limit_s,
             env=openclaw.env,
-            openclaw=settings.openclaw,
         )
         wake = Wake(
             wake_id=f"w_{uuid.uuid4().hex[:26]}",
@@ -186,8 +185,8 @@ def test_it_says_at_once_that_openclaw_has_no_such_agent(gateway, start):
 
 def test_it_probes_without_waking_anyone(openclaw, gateway, settings):
     since = openclaw.model_seq()
-    assert gateway.probe(AgentSettings("alpha", openclaw=settings.openclaw)).works
-    unknown = gateway.probe(AgentSettings("nosuch", openclaw=settings.openclaw))
+    assert gateway.probe(AgentSettings("alpha")).works
+    unknown = gateway.probe(AgentSettings("nosuch"))
     assert not unknown.works
     assert "nosuch" in unknown.why
     assert openclaw.model_seq() == since
@@ -286,7 +285,7 @@ def test_the_command_knows_an_absent_agent(settings, start):
 
 def test_auto_takes_the_gateway_where_it_answers(settings, gateway):
     auto = Auto([gateway, Hook(settings), Command(settings)])
-    name, why = auto.choice(AgentSettings("alpha", openclaw=settings.openclaw))
+    name, why = auto.choice(AgentSettings("alpha"))
     assert name == "gateway"
     assert "the turn's end can be seen" in why
 
@@ -317,7 +316,7 @@ def test_no_turn_comes_of_a_gateway_that_is_down(openclaw, gateway, settings, st
     assert start(auto, "alpha").join() == outcome
     openclaw.up()
     await_that(
-        lambda: auto.choice(AgentSettings("alpha", openclaw=settings.openclaw))[0] == "gateway",
+        lambda: auto.choice(AgentSettings("alpha"))[0] == "gateway",
         "the gateway is not chosen again",
     )
     assert start(auto, "alpha").join() == Outcome("ended")

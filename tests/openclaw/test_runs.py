@@ -60,7 +60,7 @@ def desk(openclaw, bus, tmp_path_factory):
     privatefile.write(folder.header_file("alpha"), f"{BEARER}wb_agent_alpha\n")
     what = RunSettings(verify=CHECKS, models=(OTHER_MODEL,))
     where = OpenClawSettings(config=openclaw.config)
-    agents = {"alpha": AgentSettings("alpha", method="gateway", openclaw=where, runs=what)}
+    agents = {"alpha": AgentSettings("alpha", method="gateway", runs=what)}
     settings = Settings(folder, bus.url, "pi", agents, openclaw=where)
     clock, stop = SystemClock(), threading.Event()
     methods = Methods(settings, clock)

@@ -49,7 +49,6 @@ def test_all_that_can_be_set():
     beta = settings.agents["beta"]
     assert beta.argv == ("claude", "-p", "{text}")
     assert (beta.limit_s, beta.retries, beta.cwd) == (30, 2, Path("/work"))
-    assert beta.openclaw is settings.openclaw
     assert settings.openclaw.argv == ("npx", "openclaw")
     assert settings.webhook.allowed_hosts == ("hook.lan",)
     assert (settings.turns_at_once, settings.ca_file) == (2, Path("/ca.pem"))

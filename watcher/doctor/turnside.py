@@ -54,7 +54,7 @@ def _look_at_configuration(settings: Settings, agents: list[AgentSettings]) -> I
     yield ok("OpenClaw's settings", str(configuration.path))
     known = configuration.known_agents()
     for agent in agents:
-        local = (agent.local_agent or agent.name).lower()
+        local = agent.openclaw_id
         if known is not None and local not in known:
             seen = f"has no agent {local}, which {agent.name} is said to be; it has "
             mend = f"bus agent change {agent.name} --local-agent ID, or add it to OpenClaw"

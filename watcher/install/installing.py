@@ -148,7 +148,7 @@ class Installation:
             self._steps.wait("asking OpenClaw where its agents have their skills")
             places, trouble = skills.find_places(self._settings, environ)
             for agent in agents:
-                path = places.get((agent.local_agent or agent.name).lower())
+                path = places.get(agent.openclaw_id)
                 if path is None:
                     why = trouble or f"OpenClaw has no agent {agent.local_agent or agent.name}"
                     self._steps.leave(f"the skill of {agent.name}: {why}")

@@ -50,7 +50,7 @@ class Command:
             return Probe(False, f"{program} is not an executable on the PATH")
         if agent.argv:
             return Probe(True, f"runs {program}; the turn itself cannot be seen")
-        trouble = self._find_trouble((agent.local_agent or agent.name).lower())
+        trouble = self._find_trouble(agent.openclaw_id)
         if trouble:
             return Probe(False, trouble)
         return Probe(True, f"runs {program}, which takes seconds; the turn cannot be seen")

@@ -37,7 +37,7 @@ class Gateway:
         self.turns.link.close()
 
     def probe(self, agent: AgentSettings) -> Probe:
-        agent_id = (agent.local_agent or agent.name).lower()
+        agent_id = agent.openclaw_id
         try:
             hello = self.turns.link.connect()
             missing = [method for method in NEEDED if method not in hello.methods]
@@ -53,7 +53,7 @@ class Gateway:
     def run(
         self, wake: Wake, agent: AgentSettings, report: Report, stop: threading.Event
     ) -> Outcome:
-        agent_id = (wake.local_agent or agent.local_agent or agent.name).lower()
+        agent_id = wake.local_agent.lower() or agent.openclaw_id
         session_key = wake.session_key or agent.session_key or f"agent:{agent_id}:main"
         run_id = wake.turn_id or wake.wake_id
         turn = GatewayTurn(run_id, agent_id, session_key, agent.limit_s, stop, self._clock)

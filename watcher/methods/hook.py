@@ -42,7 +42,7 @@ class Hook:
         self._settings = settings.openclaw
 
     def probe(self, agent: AgentSettings) -> Probe:
-        agent_id = (agent.local_agent or agent.name).lower()
+        agent_id = agent.openclaw_id
         try:
             configuration = openclaw.read(self._settings)
             hooks = configuration.hooks()
@@ -64,7 +64,7 @@ class Hook:
         del stop  # one bounded call
         if wake.turn_id:
             return ASKED_BEFORE
-        agent_id = (wake.local_agent or agent.local_agent or agent.name).lower()
+        agent_id = wake.local_agent.lower() or agent.openclaw_id
         try:
             configuration = openclaw.read(self._settings)
             hooks = configuration.hooks()

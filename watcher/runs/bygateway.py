@@ -53,7 +53,7 @@ class ByGateway:
         Raises:
             GatewayError: it cannot be asked.
         """
-        named = self._turns.list_agents().get(local_name(agent), {}).get("workspace")
+        named = self._turns.list_agents().get(agent.openclaw_id, {}).get("workspace")
         return Path(named) if isinstance(named, str) and named.startswith("/") else None
 
     def run(
@@ -62,7 +62,7 @@ class ByGateway:
         """Run it; None where the watcher stops, which leaves it running in OpenClaw."""
         key = session_key(order, agent)
         turn = GatewayTurn(
-            order.run_id, local_name(agent), key, order.limit_s, halt.event, self._clock
+            order.run_id, agent.openclaw_id, key, order.limit_s, halt.event, self._clock
         )
         # the run's limit counts from its claim, also in a queue
         turn.started_s = self._clock.monotonic_s() - spent_s
@@ -174,18 +174,13 @@ class ByGateway:
         return payload
 
 
-def local_name(agent: AgentSettings) -> str:
-    """Give the worker's name in OpenClaw."""
-    return (agent.local_agent or agent.name).lower()
-
-
 def session_key(order: Order, agent: AgentSettings) -> str:
     """Give the key of the run's own session: nothing of the worker's others comes into it.
 
     A sub-agent's by its name: a gateway that was killed takes any other session up again, and work
     that was told as failed would go on.
     """
-    return f"agent:{local_name(agent)}:subagent:{order.run_id.lower()}"
+    return f"agent:{agent.openclaw_id}:subagent:{order.run_id.lower()}"
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

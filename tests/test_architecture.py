@@ -121,6 +121,7 @@ def test_what_is_live_calls_no_use_case(path):
     assert not {name for name in imports(path) if ".service" in name}
     if path.name != "stream.py":
         assert "flask" not in tops(path)
+        assert not {name for name in imports(path) if name.startswith("bus.web")}
 
 
 @pytest.mark.parametrize("path", [path for path in BUS if path.parent.name in ROOMS], ids=label)

@@ -11,7 +11,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bus.web import leaving
+from bus.live import leaving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,11 +11,11 @@ from gevent.event import Event
 
 from bus.clock import to_text
 from bus.errors import NotFoundError, StorageFailedError
+from bus.live import leaving
 from bus.mail import render, service
 from bus.mail.api import WRITERS
 from bus.serving.drain import DRAIN
 from bus.store.transaction import participant_topic, token_topic
-from bus.web import leaving
 from bus.web.calls import Calls
 from bus.web.papers import papers_of_request
 from bus.web.request import read_query

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bus.client import ClientError
 
 REFUSED, USAGE, AWAY, SETTINGS, BUSY = 1, 2, 3, 4, 5
+TIMED_OUT, CANCELLED, LOST = 6, 7, 8
 EXIT_CODES = {
     0: "done",
     REFUSED: "refused by the bus, or failed",
@@ -28,6 +29,9 @@ EXIT_CODES = {
     AWAY: "the bus cannot be reached",
     SETTINGS: "a setting, a file or the token is wrong",
     BUSY: "the bus is busy; try again",
+    TIMED_OUT: "the run that was followed came to its time limit",
+    CANCELLED: "the run that was followed was cancelled",
+    LOST: "the run that was followed was lost",
 }
 MENDS = {
     "unreachable": "Is it running (systemctl status wakebus; else make up, or bus serve)? Another "

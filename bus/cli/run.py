@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bus.cli import completing, runladder
+from bus.cli import completing, runfollow, runladder
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import harmless, local_second, paint_state, say, table, with_local_times
 from bus.cli.words import DURATION_S, NAMES, read_body
@@ -123,9 +123,17 @@ def show_list(answer: Mapping[str, Any]) -> None:
 
 @command.command("show")
 @click.argument("run_id", metavar="ID")
+@click.option("--follow", is_flag=True, help="Stay until the run has ended.")
 @calls_bus()
-def show(caller: Caller, run_id: str) -> None:
-    """Show the ladder of the run ID: each rung, its time, its reason; then what it came to."""
+def show(caller: Caller, run_id: str, *, follow: bool) -> None:
+    """Show the ladder of the run ID: each rung, its time, its reason; then what it came to.
+
+    With --follow each rung as it happens, and the exit code says how the run ended: 0 completed, 1
+    failed, 6 timed out, 7 cancelled, 8 lost.
+    """
+    if follow:
+        runfollow.follow(caller, run_id)
+        return
     run = caller.bus.run(run_id)
     caller.show(run, lambda: say("\n".join(runladder.draw(run))))
 

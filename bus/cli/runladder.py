@@ -17,13 +17,18 @@ INDENT = " " * (OFFSET_WIDTH + 2)
 
 def draw(run: Mapping[str, Any]) -> Iterator[str]:
     """Write a run, its whole ladder, and what it came to."""
+    yield from draw_head(run)
+    for rung in run["ladder"]:
+        yield draw_rung(run, rung)
+    yield from outlook(run)
+
+
+def draw_head(run: Mapping[str, Any]) -> Iterator[str]:
+    """Write which run it is, and what belongs to it."""
     who = f"{harmless(run['parent'])} -> {harmless(run['worker'])}"
     yield paint(f"{harmless(run['run_id'])}  {harmless(run['label'])}  {who}", bold=True)
     yield ", ".join(circumstances(run))
     yield ""
-    for rung in run["ladder"]:
-        yield draw_rung(run, rung)
-    yield from outlook(run)
 
 
 def circumstances(run: Mapping[str, Any]) -> Iterator[str]:
@@ -45,24 +50,30 @@ def draw_rung(run: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
     return f"{offset}  {local_time(rung['at'])}  {state}  {reason}".rstrip()
 
 
-def outlook(run: Mapping[str, Any]) -> Iterator[str]:
-    """Write what is no rung: why it waits now, its lease, its file, its check, its output."""
+def why_now(run: Mapping[str, Any]) -> str:
+    """Give why it stands where it does, unless its last rung says so."""
     last = run["ladder"][-1]["reason"] if run["ladder"] else ""
-    if run["reason"] and run["reason"] != last:
-        yield f"{INDENT}{draw_reason(run['reason'])}"
+    return "" if run["reason"] == last else str(run["reason"] or "")
+
+
+def draw_waits(waits: str) -> str:
+    """Write why it waits now."""
+    return f"{INDENT}{draw_reason(waits)}"
+
+
+def outlook(run: Mapping[str, Any]) -> Iterator[str]:
+    """Write what is no rung: why it waits now, its lease, and what it came to."""
+    if waits := why_now(run):
+        yield draw_waits(waits)
     if run.get("lease_until") and not run.get("ended_at"):
         yield f"{INDENT}node {harmless(run['node'])}, heard until {local_time(run['lease_until'])}"
     if run.get("note"):
         yield f"{INDENT}{harmless(run['note'])}"
     yield from results(run)
-    if run.get("output"):
-        yield ""
-        # Behind a bar: no line of a worker's can pass for one of ours.
-        yield from (f"  | {line}" for line in harmless(run["output"], lines=True).split("\n"))
 
 
 def results(run: Mapping[str, Any]) -> Iterator[str]:
-    """Write what is known of a run that has ended."""
+    """Write what is known of a run that has ended: its file, its check, its cost, its output."""
     if run.get("exit_code") is not None:
         yield f"{INDENT}exit code {run['exit_code']}"
     if run.get("file"):
@@ -78,3 +89,7 @@ def results(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"{INDENT}{tokens}{cost}"
     if run.get("message_id"):
         yield f"{INDENT}its result: bus trace {harmless(run['message_id'])}"
+    if run.get("output"):
+        yield ""
+        # Behind a bar: no line of a worker's can pass for one of ours.
+        yield from (f"  | {line}" for line in harmless(run["output"], lines=True).split("\n"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.cli.calling import Caller, calls_bus
+from bus.cli.following import Breaks
 from bus.cli.output import (
     complain,
     harmless,
@@ -20,7 +21,6 @@ from bus.cli.output import (
     say_json,
     with_local_times,
 )
-from bus.cli.trace import Breaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

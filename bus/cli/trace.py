@@ -9,11 +9,9 @@ import click
 
 from bus.cli import ladder
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.failing import MENDS, REFUSED, Failure
-from bus.cli.output import complain, harmless, say, say_json
-
-BEAT = "heartbeat"
-"""As `bus.client` calls it, which is not to be loaded here."""
+from bus.cli.failing import REFUSED, Failure
+from bus.cli.following import Following
+from bus.cli.output import harmless, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,22 +60,13 @@ def follow_message(
     Gives the message as it was last seen: ended, or as far as `is_enough` wanted it.
     """
     follower = Follower(caller)
-    for message in looks(caller, message_id):
+    # Why a message waits is no event, and so is looked for at each heartbeat.
+    follow = Following(caller.bus, "id", message_id, at_beats=True)
+    for message in follow.looks(caller.bus.message):
         follower.show(message)
         if is_ended(message) or is_enough(message):
             return message
     raise AssertionError  # pragma: no cover - a stream is followed for ever
-
-
-def looks(caller: Caller, message_id: str) -> Iterator[Mapping[str, Any]]:
-    """Give the message now, whenever something became of it, and at each heartbeat.
-
-    The stream only says when to look again; what is shown is what the ladder says. Why a message
-    waits is no event, and so is looked for by the clock.
-    """
-    for event in caller.bus.tail("now", beats=True, broken=Breaks()):
-        if event.kind in {"hello", "gap", BEAT} or event.data.get("id") == message_id:
-            yield caller.bus.message(message_id)
 
 
 @dataclass
@@ -147,16 +136,3 @@ def new_rungs(message: Mapping[str, Any], seen: set[tuple[str, int]]) -> Iterato
                 seen.add((delivery["to"], number))
                 fresh.append(ladder.Rung(message, delivery["to"], fact))
     yield from sorted(fresh, key=lambda rung: str(rung.fact["at"]))
-
-
-@dataclass
-class Breaks:
-    """Tells of each connection that broke; it comes back by itself, or by what is told once."""
-
-    told: set[str] = field(default_factory=set)
-
-    def __call__(self, why: str, pause_s: float, code: str) -> None:
-        complain(f"{harmless(why)}; again in {pause_s:.1f} s")
-        if code in MENDS and code not in self.told:
-            self.told.add(code)
-            complain(MENDS[code])

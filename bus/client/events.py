@@ -29,8 +29,6 @@ BEAT = "heartbeat"
 READ_BYTES = 65_536
 LONGEST_PAUSE_S = 30.0
 MOST_DIGITS = 18
-PASSING = frozenset({0, 409, 429, 500, 502, 503, 504})
-"""What ends by itself, 0 being no answer at all; everything else would be refused again."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ class Follower:
                 yield from self._one_connection()
                 why = "the stream ended"
             except ClientError as error:
-                if error.status not in PASSING:
+                if not error.passes:
                     raise
                 self.failures += 1
                 why, least_s, code = error.detail, error.retry_after or 0.0, error.code

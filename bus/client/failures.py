@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 UNREACHABLE = "unreachable"
 NOT_A_BUS = "not_a_bus"
+PASSING = frozenset({0, 409, 429, 500, 502, 503, 504})
+"""What ends by itself, 0 being no answer at all; everything else would be refused again."""
 CERTIFICATE, OTHER_NAME, NOT_TLS = "certificate", "other_name", "not_tls"
 OTHER_NAME_CODES = (62, 64)
 """OpenSSL's numbers for a certificate of another host name or another IP address."""
@@ -45,6 +47,11 @@ class ClientError(Exception):
     def unreachable(self) -> bool:
         """Whether no answer of a bus came back at all."""
         return self.status == 0
+
+    @property
+    def passes(self) -> bool:
+        """Whether it ends by itself."""
+        return self.status in PASSING
 
 
 def checked(response: Response) -> Response:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+
 import pytest
+from commandline import BUS
 
 WORDS = ("--label", "logs", "--size", "S")
 
@@ -75,3 +80,68 @@ def test_what_is_wrong_is_said_with_what_is_right(cast):
     assert refused.code == 1
     assert "bus send" in refused.err
     assert pia("run", "show", "r_none").code == 1
+
+
+def follow(command, run_id, *more):
+    """Start `bus run show --follow`; its lines come one by one."""
+    words = [BUS, "run", "show", run_id, "--follow", *more]
+    return subprocess.Popen(
+        words, env=command.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def lines_until(process, what):
+    lines = [process.stdout.readline()]
+    while what not in lines[-1]:
+        assert lines[-1], (lines, process.stderr.read())
+        lines.append(process.stdout.readline())
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("completed", 0), ("failed", 1), ("timed_out", 6), ("cancelled", 7)]
+)
+def test_a_run_that_is_followed_is_drawn_as_it_grows_and_its_code_says_how_it_ended(
+    cast, status, code
+):
+    pia, work = cast
+    run_id = pia("run", "start", "wim", "work", *WORDS, "--json").json["run_id"]
+    with follow(pia, run_id) as process:
+        assert run_id in lines_until(process, "queued")[0]
+        claim = work(run_id, "claim", instance="one")["claim"]
+        assert "submitted" not in "".join(lines_until(process, "working")), "each rung once"
+        work(run_id, "end", claim=claim, status=status, reason="why", output="half\x1b[2J")
+        rest = process.stdout.read()
+        assert (process.wait(20), process.stderr.read()) == (code, "")
+    assert rest.split()[3] == status
+    assert "  | half" in rest
+    assert "\x1b" not in rest
+    assert pia("run", "show", run_id, "--follow").code == code, "also one that is over"
+    assert pia("run", "show", run_id).code == 0
+
+
+def test_a_run_that_is_followed_over_a_kill_of_the_bus_is_told_to_its_end(bus, cast):
+    pia, work = cast
+    run_id = pia("run", "start", "wim", "work", *WORDS, "--json").json["run_id"]
+    with follow(pia, run_id, "--json") as process:
+        lines_until(process, '"queued"')
+        bus.stop(signal.SIGKILL)
+        assert "again in" in process.stderr.readline()
+        bus.start()
+        bus.wait_ready()
+        claim = work(run_id, "claim", instance="one")["claim"]
+        work(run_id, "end", claim=claim, status="completed")
+        told = [json.loads(line) for line in process.stdout]
+        assert [one["state"] for one in told if "waits" not in one] == ["working", "completed"]
+        assert process.wait(20) == 0
+
+
+def test_whom_no_stream_would_tell_of_a_run_is_refused_at_once(cast, bus, tmp_path):
+    pia, _ = cast
+    run_id = pia("run", "start", "wim", "work", *WORDS, "--json").json["run_id"]
+    made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": "wim"})[1]
+    file = tmp_path / "wim.token"
+    file.write_text(made["token"])
+    refused = pia("run", "show", run_id, "--follow", BUS_TOKEN_FILE=str(file))
+    assert refused.code == 1
+    assert f"bus run show {run_id}" in refused.err

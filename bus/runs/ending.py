@@ -120,5 +120,7 @@ def tell_begin(tx: Transaction, run: Row) -> None:
     """Tell a parent that wants it of the one change that is no end; nobody is woken for that."""
     if run.notify != "state_changes":
         return
-    body = f"Run {run.id} {run.label} by {run.worker} is working; its result will wake you."
+    is_person = directory.get(tx.conn, run.parent_id).kind == "person"
+    later = "comes by itself" if is_person else "will wake you"
+    body = f"Run {run.id} {run.label} by {run.worker} is working; its result {later}."
     write(tx, run, Draft(to=(), body=body, type="STATUS", subject=run.label), wake=False)

@@ -57,6 +57,7 @@ def tell_parent(tx: Transaction, run: Row) -> None:
         "state": run.state,
         "reason": run.reason,
         "group": run.group_id,
+        "notify": run.notify,
         "at": tx.now_text,
     }
     append(tx, "run", data, Concerns(participant_id=run.parent_id, sender_id=run.worker_id))

@@ -18,7 +18,7 @@ from bus.directory import api as directory_api
 from bus.directory import nodes
 from bus.errors import NotFoundError
 from bus.guard import api as guard_api
-from bus.guard import costs
+from bus.guard import briefing, costs
 from bus.ids import Ids, RandomIds
 from bus.live import stream
 from bus.live.hub import Hub
@@ -75,6 +75,7 @@ def create_app(
     nodes.register(store.hooks)
     mail.register(store.hooks)
     store.hooks.on("run_ended", costs.on_run_ended)
+    store.hooks.on("brief_sections", briefing.tell)
     wakes.register(store.hooks)
     board.register(store.hooks)
     runs.register(store.hooks)

@@ -44,3 +44,6 @@ class Section:
     total: int
     is_cut: bool = False
     """There are more than were counted."""
+    command: str = ""
+    """Where a person sees the rest, and under `path` a model."""
+    path: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bus.alerts import going, queries
+from bus.alerts import briefing, going, queries
 from bus.alerts.model import BLOCKED, CRITICAL, MOST_OPEN, REVIEW, SETTLED, USUAL, Draft
 from bus.alerts.showing import find, list_alerts, show, show_whole
 from bus.board import service as board
@@ -28,6 +28,7 @@ def register(hooks: Hooks) -> None:
     """Hear of acks and of tasks that move, and have the keeper look."""
     hooks.on("mail_settled", going.on_mail_settled)
     hooks.on("task_moved", on_task_moved)
+    hooks.on("brief_sections", briefing.tell)
     hooks.on("do_due", going.do_due)
     hooks.on("first_due", going.first_due)
     hooks.on("prune", going.prune)

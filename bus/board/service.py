@@ -97,7 +97,8 @@ def tell_blocked(conn: sa.Connection, principal: Principal, span: Span) -> list[
         for task in page["tasks"]
     )
     is_cut = page["next"] is not None
-    return [Section("blocked", "blocked tasks", 10, entries, len(entries), is_cut=is_cut)]
+    where = ("bus task list --status blocked", "/api/tasks?status=blocked")
+    return [Section("blocked", "blocked tasks", 10, entries, len(entries), is_cut, *where)]
 
 
 def find_party(conn: sa.Connection, principal: Principal, name: str) -> Participant:

@@ -64,14 +64,24 @@ def show_section(section: Section) -> dict[str, Any]:
         "total": section.total,
         "shown": len(section.entries),
         "cut": section.is_cut,
+        "command": section.command,
+        "path": section.path,
     }
+
+
+def write_rest(section: Mapping[str, Any]) -> str:
+    """Say how much of a kind is not told, and where it is."""
+    left = section["total"] - section["shown"]
+    if not left and not section["cut"]:
+        return ""
+    return f" (+{left or 'some'} more: GET {section['path']})"
 
 
 def write_text(brief: Mapping[str, Any]) -> str:
     """Write a brief as a text for a model: a line a fact; its rooms quote others' words."""
     lines = [f"From {brief['since']} to {brief['until']}:"]
     lines += [
-        f"- {one['title']}: {one['total']}{' or more' if one['cut'] else ''}"
+        f"- {one['title']}: {one['total']}{' or more' if one['cut'] else ''}{write_rest(one)}"
         for one in brief["sections"]
     ]
     if not brief["sections"]:

@@ -13,7 +13,11 @@ from bus.cli.words import LAST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COLOURS = {"blocked": "red", "dead": "red", "held": "yellow", "results": "green"}
+COLOURS = {
+    **dict.fromkeys(("critical", "alerts", "blocked", "failed", "dead"), "red"),
+    **dict.fromkeys(("results", "runs"), "green"),
+    "held": "yellow",
+}
 
 
 @click.command("brief")
@@ -32,7 +36,11 @@ COLOURS = {"blocked": "red", "dead": "red", "held": "yellow", "results": "green"
 )
 @calls_bus()
 def command(caller: Caller, *, since: str | None, limit: int) -> None:
-    """Say what happened since your last brief: blocked, dead, held, results, what waits."""
+    """Say what happened since your last brief, by thread, the most important first.
+
+    Alerts, blocked tasks, failed runs, dead messages, held threads, results, what waits, what it
+    cost.
+    """
     answer = caller.bus.brief(since=since, limit=limit)
     caller.show(answer, lambda: show(answer))
     if since is None and caller.bus.whoami()["kind"] != "admin":
@@ -56,5 +64,11 @@ def show(brief: Mapping[str, Any]) -> None:
         for item in group["items"]:
             kind = paint(f"{harmless(item['section']):<8}", COLOURS.get(item["section"]))
             say(f"  {kind}  {local_second(item['at'])}  {with_local_times(harmless(item['text']))}")
+    left = [one for one in brief["sections"] if one["cut"] or one["total"] > one["shown"]]
+    if left:
+        say()
+    for one in left:
+        more = one["total"] - one["shown"] or "some"
+        say(f"+{more} more {harmless(one['title'])}: {harmless(one['command'])}")
     if brief["threads"]:
         say(f"\nThe same again: bus brief --since {harmless(brief['since'])}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bus.clock import to_text
 from bus.directory import service as directory
 from bus.guard import service as guard
 from bus.mail import inbox_queries, queries
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SCAN = 1000
 """So many deliveries are looked at, the newest."""
 QUOTED = 160
+MOST = 200
+"""So many of a kind the longest brief tells."""
 
 
 def tell(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:
@@ -45,7 +48,8 @@ def tell_dead(conn: sa.Connection, principal: Principal, span: Span) -> Section:
         entry_of(row, row.ended_ms, f"{line_of(row)} is {row.state}: {quote(row.reason, QUOTED)}")
         for row in rows
     )
-    return Section("dead", "dead messages", 20, entries, len(rows), is_cut=below is not None)
+    where = ("bus dead", "/api/deliveries")
+    return Section("dead", "dead messages", 20, entries, len(rows), below is not None, *where)
 
 
 def tell_held(conn: sa.Connection, principal: Principal, span: Span) -> Section:
@@ -59,15 +63,19 @@ def tell_held(conn: sa.Connection, principal: Principal, span: Span) -> Section:
         )
         for hold in holds[: span.most]
     )
-    return Section("held", "held threads", 30, entries, len(holds))
+    where = ("bus held", "/api/held")
+    return Section("held", "held threads", 30, entries, len(holds), len(holds) == SCAN, *where)
 
 
 def tell_said(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:
-    """Tell which results came, and in which threads else something was said."""
+    """Tell which results came, and in which threads else something was said.
+
+    A worker's result is that of a run, and runs tell of it.
+    """
     rows = queries.sent_since(conn, span.since_ms, SCAN)
     sees, is_cut = sight_of(conn, principal), len(rows) == SCAN
     seen = [row for row in rows if row.created_ms <= span.until_ms and sees(row)]
-    results = [row for row in seen if row.type == RESULT]
+    results = [row for row in seen if row.type == RESULT and row.from_kind != "worker"]
     entries = tuple(entry_of(row, row.created_ms, line_of(row)) for row in results[: span.most])
     threads: dict[str, list[Row]] = {}
     for row in seen:
@@ -82,12 +90,17 @@ def tell_said(conn: sa.Connection, principal: Principal, span: Span) -> list[Sec
         )
         for row in newest
     )
+    title, where = "threads in which something was said", rest_of(span)
     return [
-        Section("results", "results", 40, entries, len(results), is_cut=is_cut),
-        Section(
-            "said", "threads in which something was said", 80, said, len(threads), is_cut=is_cut
-        ),
+        Section("results", "results", 40, entries, len(results), is_cut, *where),
+        Section("said", title, 80, said, len(threads), is_cut, *where),
     ]
+
+
+def rest_of(span: Span) -> tuple[str, str]:
+    """Say where there is more than a brief has told: a longer one."""
+    since = to_text(span.since_ms)
+    return f"bus brief --since {since} --limit {MOST}", f"/api/brief?since={since}&limit={MOST}"
 
 
 def tell_waiting(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:
@@ -100,7 +113,8 @@ def tell_waiting(conn: sa.Connection, principal: Principal, span: Span) -> list[
         entry_of(row, row.queued_ms, f"{PRIORITIES[row.priority]}: {line_of(row)}") for row in rows
     )
     total = inbox_queries.count_readable(conn, me)
-    return [Section("waiting", "messages in your inbox", 50, entries, total)]
+    where = ("bus inbox", "/api/inbox")
+    return [Section("waiting", "messages in your inbox", 50, entries, total, False, *where)]
 
 
 def entry_of(row: Row, at_ms: int, text: str) -> Entry:

@@ -158,6 +158,7 @@ SENT_SINCE = Statement(
         *(messages.c[name] for name in ("thread", "type", "subject", "sender_id", "created_ms")),
         *(deliveries.c[name] for name in ("message_id", "recipient_id", "seq")),
         sender.c.name.label("from_name"),
+        sender.c.kind.label("from_kind"),
         recipient.c.name.label("to_name"),
     )
     .select_from(

@@ -223,6 +223,20 @@ def newest(
 
 DEADLINES = Deadlines(runs, FULL)
 due, first_due = DEADLINES.due, DEADLINES.first_due
+
+
+ENDED_SINCE = Statement(
+    FULL.where(runs.c.ended_ms >= bind("since_ms"))
+    .order_by(runs.c.ended_ms.desc())
+    .limit(bind("most"))
+)
+
+
+def ended_since(conn: sa.Connection, since_ms: int, limit: int) -> Sequence[Row]:
+    """Read the runs that ended since a time, the last first."""
+    return ENDED_SINCE.rows(conn, since_ms=since_ms, most=limit)
+
+
 ALL_OPEN = Statement(FULL.where(runs.c.due_ms.is_not(None)).order_by(runs.c.place))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bus.runs import queries
+from bus.runs import briefing, queries
 from bus.runs.cancelling import cancel
 from bus.runs.claiming import claim, end, keep_alive
 from bus.runs.dispatching import dispatch
@@ -39,6 +39,7 @@ def register(hooks: Hooks) -> None:
     hooks.on("participant_changed", on_changed)
     hooks.on("participant_removed", on_removed)
     hooks.on("pending_events", pending_events)
+    hooks.on("brief_sections", briefing.tell)
     hooks.on("do_due", do_due)
     hooks.on("first_due", first_due)
     hooks.on("prune", prune)

@@ -85,14 +85,11 @@ def find_sources(
     """Find by which indexes to read, and what each run must fulfil beside."""
     parent, worker = (id_of(conn, principal, name) for name in (asked.parent, asked.worker))
     me, is_admin = principal.participant_id, principal.kind == "admin"
-    seen = set() if is_admin else {one.id for one in directory.visible(conn, principal)}
+    seen = seen_by(conn, principal)
+    is_seen = sight_of(principal, seen)
 
     def fits(run: Row) -> bool:
-        if worker is not None and run.worker_id != worker:
-            return False
-        mine = is_admin or me in {run.parent_id, run.worker_id}
-        is_seen = run.parent_id in seen and run.worker_id in seen
-        return mine or (principal.kind == "person" and is_seen)
+        return worker in {None, run.worker_id} and is_seen(run)
 
     if parent is not None:
         return [(OF_PARENT, parent)], fits
@@ -103,6 +100,23 @@ def find_sources(
     if principal.kind == "person":
         return [(OF_PARENT, one) for one in sorted(seen)], fits
     return [(OF_PARENT, me or 0), (OF_WORKER, me or 0)], fits
+
+
+def seen_by(conn: sa.Connection, principal: Principal) -> set[int]:
+    """Give whom a principal may know of; of the administration it is not asked."""
+    is_admin = principal.kind == "admin"
+    return set() if is_admin else {one.id for one in directory.visible(conn, principal)}
+
+
+def sight_of(principal: Principal, seen: set[int]) -> Callable[[Row], bool]:
+    """Give whether a principal sees a run as a question that asks the database nothing."""
+    me, kind = principal.participant_id, principal.kind
+
+    def is_seen(run: Row) -> bool:
+        ends = {run.parent_id, run.worker_id}
+        return kind == "admin" or me in ends or (kind == "person" and ends <= seen)
+
+    return is_seen
 
 
 def id_of(conn: sa.Connection, principal: Principal, name: str | None) -> int | None:

@@ -145,3 +145,19 @@ def test_whom_no_stream_would_tell_of_a_run_is_refused_at_once(cast, bus, tmp_pa
     refused = pia("run", "show", run_id, "--follow", BUS_TOKEN_FILE=str(file))
     assert refused.code == 1
     assert f"bus run show {run_id}" in refused.err
+
+
+def test_a_brief_tells_which_runs_came_to_nothing_and_where_the_rest_is(cast):
+    pia, work = cast
+    for label in ("one", "two"):
+        words = ("--label", label, "--size", "S")
+        run_id = pia("run", "start", "wim", "work", *words, "--json").json["run_id"]
+        claim = work(run_id, "claim", instance="one")["claim"]
+        work(run_id, "end", claim=claim, status="failed", reason="no disk\x1b[2J\nall is well")
+    told = pia("brief", "--limit", "1").out
+    assert "2 failed runs" in told.splitlines()[0]
+    (line,) = [line for line in told.splitlines() if " failed " in line and "two" in line]
+    assert "no disk" in line
+    assert "all is well" in line, "what a worker says begins no line of its own"
+    assert "\x1b" not in told
+    assert "+1 more failed runs: bus run list --state all" in told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bus.alerts import service as alerts
+from bus.alerts.model import Draft as Alert
 from bus.board import service as board
 from bus.board.model import Change
 from bus.board.model import Draft as Task
@@ -12,8 +14,12 @@ from bus.brief.rules import arrange, write_text
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import InvalidRequestError
+from bus.guard import briefing as cost_briefing
+from bus.guard import costs
 from bus.guard import queries as guard
 from bus.mail import service as mail
+from bus.runs import service as runs
+from bus.runs.model import Batch, Order, Outcome
 from bus.sections import Entry, Section
 
 
@@ -149,6 +155,102 @@ def test_a_brief_is_bounded_and_says_how_much_there_is(day):
 def test_a_brief_reads_no_body(day):
     day.send("alice", "bob", body="a secret word", subject="")
     assert "a secret word" not in str(ask(day, "pat"))
+
+
+@pytest.fixture
+def work(day):
+    """Wim is a worker; gives what has alice dispatch to it and it end in one way."""
+    day.store.hooks.on("run_ended", costs.on_run_ended)
+    day.store.hooks.on("brief_sections", cost_briefing.tell)
+    wim = {"name": "wim", "kind": "worker", "node": "one"}
+    day.store.write(lambda tx: directory.add(tx, wim))
+
+    def do(label, status, parent="alice", **more):
+        who, worker = day.principal(parent), day.principal("wim")
+        order = Order("wim", "do it", label, 60, "keep", notify=more.pop("notify", "done_only"))
+        batch = Batch((order,))
+        run_id = day.store.write(lambda tx: runs.dispatch(tx, who, batch))["run_id"]
+        day.store.write(lambda tx: runs.claim(tx, worker, run_id, "one", ""))
+        outcome = Outcome(status, **more)
+        day.store.write(lambda tx: runs.end(tx, worker, run_id, 1, outcome))
+        return run_id
+
+    return do
+
+
+def test_failed_runs_come_before_dead_mail_and_finished_ones_with_the_results(day, work):
+    kill(day, "alice", "bob", subject="do this")
+    done = work("fine", "completed", notify="silent")
+    lost = work("bad", "failed", reason="no\ndisk \x1b[2J")
+    told = ask(day, "pat")
+    assert list(counts(told)) == ["failed", "dead", "runs", "said"]
+    items = {item["id"]: item["text"] for group in told["threads"] for item in group["items"]}
+    assert items[done] == f"fine of alice by wim is completed ({done})"
+    assert items[lost].startswith('bad of alice by wim is failed: "no disk')
+    assert "\n" not in items[lost]
+    assert "failed" in counts(ask(day, "alice")), "its parent"
+    assert not {"failed", "runs"} & set(counts(ask(day, "bob")))
+    assert ask(day, "charlie")["sections"] == []
+
+
+def test_what_a_worker_sent_of_a_run_is_told_once(day, work):
+    work("fine", "completed")
+    assert counts(ask(day, "alice")) == {"runs": 1, "waiting": 1}
+
+
+def raise_one(house, severity, subject):
+    who, draft = house.principal("alice"), Alert(severity, subject)
+    return house.store.write(lambda tx: alerts.raise_alert(tx, who, draft, None))["id"]
+
+
+def test_open_alerts_come_first_and_the_critical_before_all(day):
+    day.store.write(lambda tx: directory.change(tx, "alice", {"escalate_to": ["bob"]}))
+    task = block(day, "alice", "paint it")
+    assert list(counts(ask(day, "pat"))) == ["blocked"], "its alert went to nobody yet"
+    grave, over = raise_one(day, "critical", "fire"), raise_one(day, "info", "it is noon")
+    who = day.principal("alice")
+    day.store.write(lambda tx: alerts.settle(tx, who, over, ""))
+    raise_one(day, "warning", 'a\n"b"')
+    told = ask(day, "pat")
+    assert list(counts(told))[:3] == ["critical", "alerts", "blocked"]
+    texts = [group["items"][0]["text"] for group in told["threads"]]
+    assert texts[0].endswith(f"({grave})")
+    assert texts[1].startswith("warning by alice: \"a 'b'\", last told: bob")
+    assert over not in str(told), "it is settled"
+    assert not {"critical", "alerts"} & set(counts(ask(day, "charlie")))
+    day.pass_time(day.store.config.escalate_after_s)
+    (of_task,) = [one for one in ask(day, "pat")["threads"] if task in str(one)]
+    assert [item["section"] for item in of_task["items"]] == ["alerts", "blocked"]
+
+
+def test_costs_are_told_by_agent_and_the_dearest_threads_with_their_thread(day, work):
+    assert "cost" not in counts(ask(day, "pat"))
+    for number in range(5):
+        work(
+            f"n{number}", "completed", tokens_in=10, tokens_out=number, cost_microusd=number * 1000
+        )
+    told = ask(day, "pat")
+    texts = [
+        item["text"]
+        for group in told["threads"]
+        for item in group["items"]
+        if item["section"] == "cost"
+    ]
+    (whole,) = [text for text in texts if "wim" in text]
+    assert "0.0100 USD, 60 tokens; wim 0.0100 USD, 60 tokens" in whole
+    assert len(texts) == 4, "the whole, and the three dearest threads"
+    assert not any("0.0010" in text for text in texts)
+    assert "cost" not in counts(ask(day, "bob"))
+
+
+def test_what_a_brief_leaves_out_it_counts_and_says_where_it_is(day, work):
+    for number in range(4):
+        work(f"n{number}", "failed", reason="x")
+    told = ask(day, "pat", most=3)
+    (failed,) = [one for one in told["sections"] if one["section"] == "failed"]
+    assert (failed["total"], failed["shown"]) == (4, 3)
+    assert failed["command"] == "bus run list --state all"
+    assert "- failed runs: 4 (+1 more: GET /api/runs?state=all)" in write_text(told)
 
 
 def test_a_room_that_comes_later_has_its_place_by_its_rank(day):

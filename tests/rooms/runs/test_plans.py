@@ -14,6 +14,7 @@ VALUES = {
     "path": "x",
     "node_id": 1,
     "now_ms": 1,
+    "since_ms": 1,
 }
 HOT = {
     "children": (queries.COUNT_CHILDREN, "ix_runs_children"),
@@ -29,6 +30,7 @@ HOT = {
     "all of worker": (queries.PAGES["worker_id", "all"], "ix_runs_worker"),
     "all open": (queries.PAGES["", "open"], "ix_runs_due"),
     "all": (queries.PAGES["", "all"], "PRIMARY KEY"),
+    "ended since": (queries.ENDED_SINCE, "ix_runs_ended"),
 }
 
 

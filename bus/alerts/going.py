@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BATCH = 100
 TABLE = "alerts"
+KIND = "ALERT"
+"""The type of the messages that tell of an alert."""
 
 
 def begin(
@@ -92,7 +94,7 @@ def tell(tx: Transaction, row: Row, one: Participant, goes_on_ms: int | None) ->
     message_id = mail.tell(
         tx,
         one.id,
-        "ALERT",
+        KIND,
         telling.write(row, one, goes_on_ms),
         wake=True,
         priority=SEVERITIES[row.severity],
@@ -130,11 +132,13 @@ def finish(tx: Transaction, row: Row, state: str, reason: str) -> Row:
     return at(tx.conn, row.id)
 
 
-def on_mail_settled(tx: Transaction, participant_id: int) -> None:
-    """Hear that somebody has done with mail: with that of an alert, perhaps."""
-    for step in queries.waiting(tx.conn, participant_id):
-        if mail.is_acked(tx.conn, step.message_id, participant_id):
-            who = directory.get(tx.conn, participant_id).name
+def on_mail_acked(tx: Transaction, row: Row) -> None:
+    """Hear that somebody acked mail; other mail than an alert's costs nothing here."""
+    if row.type != KIND:
+        return
+    for step in queries.waiting(tx.conn, row.recipient_id):
+        if step.message_id == row.message_id:
+            who = directory.get(tx.conn, row.recipient_id).name
             finish(tx, at(tx.conn, step.alert_id), ACKED, f"acked by {who}")
 
 

@@ -26,7 +26,7 @@ show_alert = show_whole
 
 def register(hooks: Hooks) -> None:
     """Hear of acks and of tasks that move, and have the keeper look."""
-    hooks.on("mail_settled", going.on_mail_settled)
+    hooks.on("mail_acked", going.on_mail_acked)
     hooks.on("task_moved", on_task_moved)
     hooks.on("brief_sections", briefing.tell)
     hooks.on("do_due", going.do_due)

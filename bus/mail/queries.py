@@ -82,11 +82,6 @@ def of_recipient(conn: sa.Connection, message_id: str, recipient_id: int) -> Row
     return OF_RECIPIENT.first(conn, message_id=message_id, recipient_id=recipient_id)
 
 
-def is_acked(conn: sa.Connection, message_id: str, recipient_id: int) -> bool:
-    row = of_recipient(conn, message_id, recipient_id)
-    return row is not None and bool(row.state == "acked")
-
-
 def of_message(conn: sa.Connection, message_id: str) -> Sequence[Row]:
     return OF_MESSAGE.rows(conn, message_id=message_id)
 

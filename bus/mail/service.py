@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.directory import service as directory
-from bus.mail import briefing, inbox_queries, keeping_queries, notes, queries, tracing
+from bus.mail import briefing, inbox_queries, keeping_queries, notes, tracing
 from bus.mail.cancelling import cancel
 from bus.mail.carrying import Deed, tell_deed
 from bus.mail.inbox import Ask, Page, read_inbox
@@ -45,7 +45,6 @@ __all__ = [
     "headers",
     "hint",
     "history",
-    "is_acked",
     "is_for",
     "is_readable",
     "keep_answer",
@@ -73,7 +72,6 @@ count_readable = inbox_queries.count_readable
 is_readable = inbox_queries.is_readable
 hint = directory.hint
 tell = notes.tell
-is_acked = queries.is_acked
 first_due = keeping_queries.first_due
 
 

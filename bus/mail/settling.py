@@ -72,6 +72,7 @@ def ack(tx: Transaction, principal: Principal, handles: list[str]) -> list[Resul
 def ack_row(tx: Transaction, row: Row) -> Result:
     """Ack one delivery; the wakes hear of it from whoever calls."""
     move(tx, row, "acked", lease_until_ms=None)
+    tx.announce("mail_acked", row=row)
     return {"result": "acked"}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bus.access.model import Principal
 from bus.alerts import queries, rules, service
 from bus.board import service as board
 from bus.board.model import Change
@@ -15,6 +16,7 @@ from bus.board.model import Draft as Card
 from bus.directory import service as directory
 from bus.errors import BusError, ConflictError, InvalidRequestError, NotFoundError
 from bus.mail import service as mail
+from bus.store.statement import connection_of
 
 AFTER_S = 900
 
@@ -361,6 +363,26 @@ def test_an_ack_and_a_move_look_for_alerts_in_an_index(house, statement, index):
         text, given = statement.written(conn, {"whose": 1, "about": "c", "most": 1})
         plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(given)).all()
     assert index in " ".join(row.detail for row in plan)
+
+
+def test_an_ack_of_other_mail_asks_nothing_about_alerts(alerts):
+    alerts.raised()
+    alerts.house.send("ben", "mo", body="lunch?")
+    (item,) = [item for item in alerts.house.read("mo") if item.row.type != "ALERT"]
+    asked = alerts.house.store.write(lambda tx: watched(tx, item.handle))
+    assert any("deliveries" in statement for statement in asked)
+    assert not [statement for statement in asked if "alert" in statement]
+
+
+def watched(tx, handle):
+    """Give what the database is asked by an ack of mo's."""
+    asked: list[str] = []
+    connection_of(tx.conn).set_trace_callback(asked.append)
+    mo = directory.find(tx.conn, "mo")
+    who = Principal("agent", "mo", "", mo.id, None, mo.compartments, "peer")
+    mail.ack(tx, who, [handle])
+    connection_of(tx.conn).set_trace_callback(None)
+    return asked
 
 
 def test_a_clock_that_was_set_back_delays_no_alert(alerts):

@@ -161,3 +161,24 @@ def test_a_brief_tells_which_runs_came_to_nothing_and_where_the_rest_is(cast):
     assert "all is well" in line, "what a worker says begins no line of its own"
     assert "\x1b" not in told
     assert "+1 more failed runs: bus run list --state all" in told
+
+
+def test_what_a_run_cost_is_summed_for_its_worker_its_thread_and_its_day(cast):
+    pia, work = cast
+    total = ["2", "300", "30", "0.5000"]
+    for label in ("one", "two"):
+        words = ("--label", label, "--size", "S")
+        run_id = pia("run", "start", "wim", "work", *words, "--json").json["run_id"]
+        claim = work(run_id, "claim", instance="one")["claim"]
+        used = {"tokens_in": 150, "tokens_out": 15, "cost_usd": 0.25}
+        for _ in range(2):  # a node that has not heard the answer says it again
+            work(run_id, "end", claim=claim, status="completed", **used)
+    shown = pia("run", "show", run_id, "--json").json
+    assert {name: shown[name] for name in used} == used
+    assert pia("cost").out.splitlines()[1].split() == ["wim", *total]
+    threads = pia("cost", "--by", "thread", "--json").json["costs"]
+    assert shown["thread"] in {one["thread"] for one in threads}
+    assert sum(one["cost_usd"] for one in threads) == 0.5
+    (day,) = pia("cost", "--by", "day", "--json").json["costs"]
+    assert day == {"day": shown["ended_at"][:10], "turns": 2, "tokens_in": 300,
+                   "tokens_out": 30, "cost_usd": 0.5}  # fmt: skip

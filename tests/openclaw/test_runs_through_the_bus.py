@@ -155,6 +155,21 @@ def test_a_parent_is_free_while_two_children_work_and_is_woken_with_what_they_di
     assert all(here.was_shown("alpha", one) for one in said)
     assert {wake["result"] for wake in household.await_idle("alpha")} == {"ended"}
     assert [len(there.turns("beta", task)) for task in (files, folders)] == [1, 1]
+    check_costs(household, ended)
+
+
+def check_costs(household, runs):
+    """What OpenClaw says of the turns of runs, and of the wakes of their parent, is summed."""
+    by = {}
+    for what in ("agent", "thread", "day"):
+        _, answer = household.bus.call(household.bus.admin, "GET", f"/api/cost?by={what}")
+        by[what] = {one[what]: one for one in answer["costs"]}
+    tokens = sum(run["tokens_in"] for run in runs)
+    assert tokens > 0
+    assert (by["agent"]["beta"]["turns"], by["agent"]["beta"]["tokens_in"]) == (2, tokens)
+    assert by["agent"]["alpha"]["tokens_in"] > 0, "the turns by which it was woken"
+    assert {run["thread"] for run in runs} <= set(by["thread"])
+    assert {run["ended_at"][:10] for run in runs} <= set(by["day"])
 
 
 def test_a_bus_that_is_killed_after_a_childs_end_wakes_its_parent_once(

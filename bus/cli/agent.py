@@ -174,7 +174,10 @@ def show_added(agent: Mapping[str, Any]) -> None:
 @click.option("--escalate-as-usual", "as_usual", is_flag=True, help="To the leads, then people.")
 @calls_bus(as_admin=True)
 def change(caller: Caller, name: str, *, accepts_all: bool, as_usual: bool, **options: Any) -> None:
-    """Change what the options name; the rest stays as it is."""
+    """Change what the options name; the rest stays as it is.
+
+    With a person's token: its own quiet hours, and nothing else.
+    """
     new = take_quiet(options)
     new |= given(options) | ({"accepts": None} if accepts_all else {})
     new |= {"escalate_to": None} if as_usual else {}

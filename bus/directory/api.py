@@ -147,10 +147,18 @@ def add_agent(principal: Principal) -> tuple[dict[str, Any], int]:
         return show(conn, principal, one), 201
 
 
-@calls.add("PATCH", "/api/agents/<name>", who=ADMIN, summary="Change one", body=AgentBody)
+@calls.add(
+    "PATCH",
+    "/api/agents/<name>",
+    who=("person", "admin"),
+    summary="Change one, or your own quiet hours",
+    body=AgentBody,
+)
 def change_agent(principal: Principal, name: str) -> dict[str, Any]:
     fields = read_json(AgentBody).given()
-    one = runtime().store.write(lambda tx: service.change(tx, name, fields), principal.id)
+    one = runtime().store.write(
+        lambda tx: service.change_by(tx, principal, name, fields), principal.id
+    )
     with runtime().store.read() as conn:
         return show(conn, principal, one)
 

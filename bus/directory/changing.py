@@ -10,11 +10,11 @@ from bus.clock import to_text
 from bus.directory import queries
 from bus.directory.apart import check_node
 from bus.directory.chain import set_chain
-from bus.directory.finding import find, find_node, get
+from bus.directory.finding import find, find_node, get, is_visible
 from bus.directory.model import KINDS
-from bus.directory.quiet import write_quiet
+from bus.directory.quiet import no_such_sender, write_quiet
 from bus.directory.rules import check_name
-from bus.errors import InvalidRequestError, NameTakenError, NotFoundError
+from bus.errors import ForbiddenError, InvalidRequestError, NameTakenError, NotFoundError
 from bus.store.log import Concerns, append
 from bus.store.transaction import RIGHTS, participant_topic
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from bus.access.model import Principal
     from bus.directory.model import Participant
     from bus.store.transaction import Transaction
 
@@ -84,6 +85,30 @@ def check_names(names: Iterable[str]) -> list[str]:
 def node_id_of(conn: sa.Connection, name: str | None) -> int | None:
     """Find a node's id by its name; no name is no node."""
     return int(find_node(conn, name).id) if name else None
+
+
+def change_by(
+    tx: Transaction, principal: Principal, name: str, fields: Mapping[str, Any]
+) -> Participant:
+    """Change what is given as the one who asks: the administration, or a person its own night."""
+    if principal.kind != "admin":
+        check_own(tx.conn, principal, name, fields)
+    return change(tx, name, fields)
+
+
+def check_own(
+    conn: sa.Connection, principal: Principal, name: str, fields: Mapping[str, Any]
+) -> None:
+    """Refuse a person all but its own quiet hours, and names in them that it cannot see."""
+    if name != principal.name or set(fields) != {"quiet"}:
+        raise ForbiddenError(
+            "a person changes its own quiet hours, and nothing else: "
+            f'PATCH /api/agents/{principal.name} {{"quiet": ...}}; the rest is for admin'
+        )
+    allowed = (fields["quiet"] or {}).get("urgent_from") or []
+    unknown = next((one for one in allowed if not is_visible(conn, principal, one)), None)
+    if unknown is not None:
+        raise no_such_sender(unknown)
 
 
 def change(tx: Transaction, name: str, fields: Mapping[str, Any]) -> Participant:

@@ -95,8 +95,13 @@ def read_allowed(conn: sa.Connection, names: list[str] | None) -> frozenset[int]
     found = {name: queries.named(conn, name) for name in names}
     unknown = next((name for name, row in found.items() if row is None), None)
     if unknown is not None:
-        raise InvalidRequestError(f"'urgent_from': no agent or person {unknown[:70]!r}")
+        raise no_such_sender(unknown)
     return frozenset(row.id for row in found.values() if row is not None)
+
+
+def no_such_sender(name: str) -> InvalidRequestError:
+    """Say that nobody has a name; one that cannot be seen is as absent."""
+    return InvalidRequestError(f"'urgent_from': no agent or person {name[:70]!r}")
 
 
 def kept_until(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bus.directory.addresses import hint, resolve
 from bus.directory.chain import chain_of, people_for
-from bus.directory.changing import add, change, node_id_of, remove
+from bus.directory.changing import add, change, change_by, node_id_of, remove
 from bus.directory.finding import (
     find,
     find_visible,
@@ -26,6 +26,7 @@ __all__ = [
     "add",
     "chain_of",
     "change",
+    "change_by",
     "find",
     "find_visible",
     "get",

@@ -76,6 +76,13 @@ def new_agent(world: World) -> str:
     return name
 
 
+def to_change(world: World, _owner: str, case: str) -> Asked:
+    if case == "any agent":
+        return f"/api/agents/{new_agent(world)}", {"paused": True}, "name"
+    body: Any = {"quiet": {"zone": "UTC", "windows": ["03:00-03:01"]}}
+    return "/api/agents/pia", body | ({"name": "pia"} if "name" in case else {}), "quiet"
+
+
 def new_group(world: World) -> str:
     name = world.fresh("group")
     world.admin("POST", "/api/groups", {"name": name, "members": ["ann"]})
@@ -269,8 +276,7 @@ ASKS = {
     "GET /api/agents": lambda _world, owner, _: ("/api/agents", None, f'"{owner}"'),
     "GET /api/agents/<name>": lambda _world, owner, _: (f"/api/agents/{owner}", None, owner),
     "POST /api/agents": lambda world, *_: ("/api/agents", {"name": world.fresh("agent")}, "name"),
-    "PATCH /api/agents/<name>": lambda world, *_: (
-        f"/api/agents/{new_agent(world)}", {"paused": True}, "name"),
+    "PATCH /api/agents/<name>": to_change,
     "DELETE /api/agents/<name>": lambda world, *_: (
         f"/api/agents/{new_agent(world)}", None, "removed"),
     "GET /api/groups": lambda *_: ("/api/groups", None, '"team"'),

@@ -146,3 +146,33 @@ def test_quiet_hours_are_set_shown_and_ended(as_admin):
     assert "every person" in as_admin(*change, "--urgent-from-people").out
     assert as_admin(*change, "--no-quiet", "--zone", "UTC").code == 2
     assert "quiet" not in as_admin(*change, "--no-quiet").out
+
+
+def test_a_person_sets_its_own_quiet_hours_and_nothing_else_of_anybody(as_admin, act_as):
+    pat, sam = act_as("pat", "person"), act_as("sam")
+    as_admin("agent", "add", "otto", "--compartments", "apart")
+    words = ("--quiet", "22:00-07:00", "--zone", "Europe/Berlin", "--urgent-from", "sam")
+    changed = pat("agent", "change", "pat", *words)
+    assert changed.code == 0, changed.err
+    assert "22:00-07:00 in Europe/Berlin" in changed.out
+    assert "sam" in changed.out
+    for who, what in (
+        (pat, ("pat", "--quiet", "on", "--display-name", "boss")),
+        (pat, ("pat", "--compartments", "apart")),
+        (pat, ("sam", "--quiet", "on", "--zone", "UTC")),
+        (pat, ("nobody", "--no-quiet")),
+        (sam, ("sam", "--quiet", "on", "--zone", "UTC")),
+    ):
+        refused = who("agent", "change", *what)
+        assert refused.code == 4, what
+    assert (
+        "its own quiet hours, and nothing else" in pat("agent", "change", "sam", "--no-quiet").err
+    )
+    unseen = pat("agent", "change", "pat", "--urgent-from", "otto").err
+    assert unseen == pat("agent", "change", "pat", "--urgent-from", "zzzz").err.replace(
+        "zzzz", "otto"
+    )
+    shown = as_admin("agent", "show", "pat", "--json").json
+    assert (shown["quiet"]["windows"], shown["compartments"]) == (["22:00-07:00"], ["open"])
+    assert pat("agent", "change", "pat", "--no-quiet").code == 0
+    assert as_admin("agent", "show", "pat", "--json").json["quiet"] is None

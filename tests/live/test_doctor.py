@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 
@@ -64,6 +65,22 @@ def test_a_canary_wakes_nobody_by_a_failure_of_its_own(bus, node, examine):
     examine("--wake", "--yes")
     status, inbox = bus.call(node["beta"], "GET", "/api/inbox?view=headers")
     assert (status, inbox["items"]) == (200, [])
+
+
+def test_a_canary_of_an_agent_in_its_quiet_hours_says_until_when_and_does_not_wake_it(
+    bus, node, examine
+):
+    hour, now = dt.timedelta(hours=1), dt.datetime.now(dt.UTC)
+    end = f"{now + 6 * hour:%H:%M}"
+    quiet = {"zone": "UTC", "windows": [f"{now - hour:%H:%M}-{end}"]}
+    assert bus.call(bus.admin, "PATCH", "/api/agents/beta", {"quiet": quiet})[0] == 200
+    before = bus.call(bus.admin, "GET", "/api/wakes?state=all")[1]["wakes"]
+    code, found = examine("--wake", "--yes")
+    canary = found["canary of beta"]
+    assert (code, canary["state"]) == (0, "warn"), canary
+    assert f"{end} in UTC, quiet hours" in canary["seen"]
+    assert bus.call(bus.admin, "PATCH", "/api/agents/beta", {"quiet": None})[0] == 200
+    assert bus.call(bus.admin, "GET", "/api/wakes?state=all")[1]["wakes"] == before
 
 
 def test_a_watcher_that_is_not_there_is_said_twice_over(bus, node, examine):

@@ -343,6 +343,16 @@ def test_a_canary_that_is_stuck_says_where_and_is_taken_back(bus, own, ladder, c
     assert bus.wait_for_call("/api/messages/m_1/cancel").json == {"reason": "it was a test"}
 
 
+def test_a_canary_in_quiet_hours_is_no_failure_and_is_taken_back_at_once(bus, own, ladder, clock):
+    reason = "quiet hours until 2026-11-21T06:00:00.000Z (sat 07:00 in Europe/Berlin)"
+    ladder("accepted", "held", reason=reason)
+    found = canary.wake("beta", own, clock, limit_s=10_000)
+    assert found.state == "warn"
+    assert found.seen.startswith("held until sat 07:00 in Europe/Berlin, quiet hours")
+    assert "bus agent change beta --no-quiet" in found.mend
+    assert bus.wait_for_call("/api/messages/m_1/cancel").json == {"reason": "it was a test"}
+
+
 def test_a_turn_that_read_nothing_is_not_paid_for_twice(own, ladder, clock):
     ladder("accepted", "queued", "notified", "woken", "queued", failed_attempts=1)
     found = canary.wake("beta", own, clock, limit_s=10_000)

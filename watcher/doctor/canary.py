@@ -1,18 +1,20 @@
 """A message that an agent sends to itself, to see with its own inbox that it can be woken.
 
 The proof is the ladder: only a read by the agent's own token counts. What it leaves stuck it takes
-back. It must not know how a turn is started.
+back. An agent's quiet hours are somebody's will: they hold a canary, too, which is no failure. It
+must not know how a turn is started.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 from watcher import program
 from watcher.bus import Bus, BusError
-from watcher.doctor.finding import Finding, bad, ok
+from watcher.doctor.finding import Finding, bad, ok, warn
 
 if TYPE_CHECKING:
     from watcher.clock import Clock
@@ -26,6 +28,8 @@ LIMIT_S = 120.0
 TTL_S = 600
 LOOK_EVERY_S = 0.5
 SOON_ACKED_S = 20.0
+QUIET = re.compile(r"quiet hours until \S+ \((.+)\)$")
+"""The bus's reason for what quiet hours hold, with the time where the agent lives."""
 MEND = {
     "accepted": "the bus itself stands still: look at its log",
     "held": "the reason says why; a person lets a held thread go: bus release THREAD",
@@ -55,6 +59,9 @@ def wake(name: str, bus: Bus, clock: Clock, limit_s: float = LIMIT_S) -> Finding
         how = "and acknowledged it" if "acked" in rungs else "and has not acknowledged it yet"
         return ok(label, f"it was woken, read the message {how} ({' -> '.join(rungs)})")
     _take_back(bus, message_id)
+    if quiet := _read_quiet(delivery):
+        mend = f"again then; or end them: bus agent change {name} --no-quiet"
+        return warn(label, f"held until {quiet}, quiet hours: it was not woken", mend)
     furthest = [rung for rung in MEND if rung in rungs][-1:]
     reason = str(delivery.get("reason") or "")
     seen = f"it ended as {rungs[-1]}" if delivery.get("ended") else f"stuck at {furthest[0]}"
@@ -72,12 +79,20 @@ def _follow(bus: Bus, message_id: str, clock: Clock, limit_s: float) -> dict[str
         if state == "read" and has_time_to_ack:
             has_time_to_ack = False
             until_s = min(until_s, clock.monotonic_s() + SOON_ACKED_S)
+        if _read_quiet(delivery):
+            return delivery
         # a turn that came to nothing has cost a model call: the next one need not be waited for
         if delivery.get("ended") or delivery.get("failed_attempts"):
             return delivery
         if clock.monotonic_s() >= until_s:
             return delivery
         clock.wait(never, LOOK_EVERY_S)
+
+
+def _read_quiet(delivery: dict[str, Any]) -> str:
+    """Give until when quiet hours hold it, as it is where the agent lives; empty if they do not."""
+    found = QUIET.match(str(delivery.get("reason") or ""))
+    return found[1] if found and delivery.get("state") == "held" else ""
 
 
 def _take_back(bus: Bus, message_id: str) -> None:

@@ -384,6 +384,14 @@ def test_an_agent_that_takes_no_canaries_is_told_of(bus, own, clock):
     assert "CANARY" in found.mend
 
 
+def test_a_worker_that_no_mail_can_wake_is_no_failure(bus, own, clock):
+    def refuse(_request):
+        raise ProblemError(400, "takes_runs", "beta is a worker")
+
+    bus.answers["/api/send"] = refuse
+    assert canary.wake("beta", own, clock).state == "ok"
+
+
 # --------------------------------------------------------------------------------- the command
 
 

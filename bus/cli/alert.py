@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import facts, harmless, local_second, say, table
 from bus.cli.words import read_text
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEADINGS = ("ID", "SEVERITY", "STATE", "BY", "TOLD", "SUBJECT")
-id_argument = click.argument("alert_id", metavar="ID")
+id_argument = click.argument("alert_id", metavar="ID", shell_complete=completing.alerts)
 
 
 @click.group("alert")

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from bus.client import BusClient
 
+    Question = Callable[[BusClient], list[dict[str, Any]]]
+
 WITHIN_S = 1.0
+MOST = 200
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
-TASK = re.compile(r"c_[0-9A-Z]{26}")
+ID = re.compile(r"[acr]_[0-9A-Z]{26}")
 
 
 def agents(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -39,15 +42,48 @@ def groups(context: click.Context, _parameter: click.Parameter, begun: str) -> l
 
 def tasks(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete a task that is not done."""
-    found = ask(context, lambda bus: bus.tasks(limit=200)["tasks"], "id", as_admin=False)
-    return sorted(one for one in found if one.startswith(begun) and TASK.fullmatch(one))
+    return ids(context, begun, lambda bus: bus.tasks(limit=MOST)["tasks"])
+
+
+def alerts(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete an alert that is open."""
+    return ids(context, begun, lambda bus: bus.alerts(limit=MOST)["alerts"])
+
+
+def open_runs(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete a run that has not ended."""
+    return ids(context, begun, lambda bus: bus.runs(limit=MOST)["runs"], "run_id")
+
+
+def runs(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete a run, one of the newest."""
+    return ids(context, begun, lambda bus: bus.runs(limit=MOST, state="all")["runs"], "run_id")
 
 
 def recipients(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete the last of some names between commas: agents, people and groups."""
+    return last_of(begun, context, lambda bus: [*bus.agents()["agents"], *bus.groups()["groups"]])
+
+
+def workers(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the last of some names between commas: workers alone."""
+    return last_of(
+        begun,
+        context,
+        lambda bus: [one for one in bus.agents()["agents"] if one["kind"] == "worker"],
+    )
+
+
+def last_of(begun: str, context: click.Context, question: Question) -> list[str]:
+    """Complete the last of some names between commas."""
     before, comma, last = begun.rpartition(",")
-    known = ask(context, lambda bus: [*bus.agents()["agents"], *bus.groups()["groups"]])
-    return [f"{before}{comma}{name}" for name in matching(last, known)]
+    return [f"{before}{comma}{name}" for name in matching(last, ask(context, question))]
+
+
+def ids(context: click.Context, begun: str, question: Question, what: str = "id") -> list[str]:
+    """Complete an id, as its owner sees it; what is none, a shell might run, is left out."""
+    found = ask(context, question, what, as_admin=False)
+    return sorted(one for one in found if one.startswith(begun) and ID.fullmatch(one))
 
 
 def matching(begun: str, names: list[str]) -> list[str]:
@@ -57,7 +93,7 @@ def matching(begun: str, names: list[str]) -> list[str]:
 
 def ask(
     context: click.Context,
-    question: Callable[[BusClient], list[dict[str, Any]]],
+    question: Question,
     what: str = "name",
     *,
     as_admin: bool = True,

@@ -29,7 +29,7 @@ def command() -> None:
 
 
 @command.command("start")
-@click.argument("workers", metavar="WORKER", type=NAMES, shell_complete=completing.recipients)
+@click.argument("workers", metavar="WORKER", type=NAMES, shell_complete=completing.workers)
 @click.argument("task", required=False)
 @click.option("--label", required=True, metavar="WORD", help="A short word to know it by.")
 @click.option("--size", type=click.Choice(SIZES), help="Time limit: 300, 600 or 1200 s.")
@@ -122,7 +122,7 @@ def show_list(answer: Mapping[str, Any]) -> None:
 
 
 @command.command("show")
-@click.argument("run_id", metavar="ID")
+@click.argument("run_id", metavar="ID", shell_complete=completing.runs)
 @click.option("--follow", is_flag=True, help="Stay until the run has ended.")
 @calls_bus()
 def show(caller: Caller, run_id: str, *, follow: bool) -> None:
@@ -139,7 +139,7 @@ def show(caller: Caller, run_id: str, *, follow: bool) -> None:
 
 
 @command.command("cancel")
-@click.argument("run_id", metavar="ID")
+@click.argument("run_id", metavar="ID", shell_complete=completing.open_runs)
 @click.option("--reason", default="", metavar="TEXT", help="Why; others can read it.")
 @calls_bus()
 def cancel(caller: Caller, run_id: str, *, reason: str) -> None:

@@ -128,6 +128,25 @@ def test_tab_completes_a_task_that_is_not_done(shell, act_as):
     one.read_until(task_id)
 
 
+def test_tab_completes_a_worker_a_run_and_an_alert(shell, as_admin, act_as):
+    ann = act_as("ann")
+    as_admin("agent", "add", "wim", "--kind", "worker")
+    act_as("winnie", "person")
+    run_id = ann("run", "start", "wim", "x", "--label", "x", "--size", "S", "--json").json["run_id"]
+    alert_id = ann("alert", "raise", "fire", "--json").json["id"]
+    one = shell()
+    one.type("bus run start w\t")
+    one.read_until("wim ")  # and not winnie, who is none
+    for begun, whole in (
+        ("run show r", run_id),
+        ("run cancel r", run_id),
+        ("alert show a", alert_id),
+        ("alert settle a", alert_id),
+    ):
+        one.type(f"\x15bus {begun}\t")
+        one.read_until(whole)
+
+
 def test_a_bus_that_does_not_answer_costs_neither_a_wait_nor_a_word(shell):
     with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
         one = shell(BUS_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")

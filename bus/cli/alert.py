@@ -8,7 +8,7 @@ import click
 
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import facts, harmless, local_second, say, table
+from bus.cli.output import facts, harmless, local_second, say, say_more, table
 from bus.cli.words import read_text
 
 if TYPE_CHECKING:
@@ -73,18 +73,19 @@ def later(alert: Mapping[str, Any]) -> str:
 def list_alerts(caller: Caller, *, every: bool, **which: Any) -> None:
     """List the open alerts that you can see, newest first."""
     answer = caller.bus.alerts(state="all" if every else "open", **which)
-    caller.show(answer, lambda: show_list(answer))
+    none = "no alerts" if every else "no open alerts; also those that are over: --all"
+    caller.show(answer, lambda: show_list(answer, none))
 
 
-def show_list(answer: Mapping[str, Any]) -> None:
+def show_list(answer: Mapping[str, Any], none: str) -> None:
     """Write a page of alerts."""
     rows = [
         (one["id"], one["severity"], one["state"], one["by"], told(one), one["subject"])
         for one in answer["alerts"]
     ]
-    table(HEADINGS, rows, none="no alerts")
+    table(HEADINGS, rows, none=none)
     if answer["next"]:
-        say(f"more: --after {harmless(answer['next'])}")
+        say_more("--after", answer["next"])
 
 
 @command.command("show")

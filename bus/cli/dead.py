@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import local_second, say, table
+from bus.cli.output import local_second, say, say_more, table
 from bus.cli.words import LAST
 
 if TYPE_CHECKING:
@@ -51,6 +51,6 @@ def show(answer: Mapping[str, Any]) -> None:
     ]
     table(HEADINGS, rows, none="no dead letters")
     if answer["next"]:
-        say(f"There are more: bus dead --before {answer['next']}")
+        say_more("--before", answer["next"])
     elif rows:
         say("Send one again: bus redrive ID; all of an agent: bus redrive --all --agent NAME")

@@ -152,6 +152,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], none: str =
         say(line_up(row, widths))
 
 
+def say_more(option: str, value: object) -> None:
+    """Say how to go on behind the end of a page: by the same command, so with the same options."""
+    say(f"There are more: add {option} {harmless(str(value))}")
+
+
 def line_up(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Pad the cells of one row."""
     return "  ".join(map(pad, cells, widths)).rstrip()

@@ -8,7 +8,15 @@ import click
 
 from bus.cli import completing, runfollow, runladder
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import harmless, local_second, paint_state, say, table, with_local_times
+from bus.cli.output import (
+    harmless,
+    local_second,
+    paint_state,
+    say,
+    say_more,
+    table,
+    with_local_times,
+)
 from bus.cli.words import DURATION_S, NAMES, read_body
 
 if TYPE_CHECKING:
@@ -99,10 +107,12 @@ def show_started(answer: Mapping[str, Any]) -> None:
 def list_runs(caller: Caller, **which: Any) -> None:
     """List runs, newest first."""
     answer = caller.bus.runs(**which)
-    caller.show(answer, lambda: show_list(answer))
+    is_open = which["state"] == "open"
+    none = "no open runs; also those that ended: --state all" if is_open else "no runs"
+    caller.show(answer, lambda: show_list(answer, none))
 
 
-def show_list(answer: Mapping[str, Any]) -> None:
+def show_list(answer: Mapping[str, Any], none: str) -> None:
     """Write the list, and how to go on."""
     rows = [
         (
@@ -116,9 +126,9 @@ def show_list(answer: Mapping[str, Any]) -> None:
         )
         for run in answer["runs"]
     ]
-    table(HEADINGS, rows, none="no runs")
+    table(HEADINGS, rows, none=none)
     if answer["next"]:
-        say(f"There are more: bus run list --after {harmless(answer['next'])}")
+        say_more("--after", answer["next"])
 
 
 @command.command("show")

@@ -8,7 +8,7 @@ import click
 
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import facts, harmless, local_second, paint, say, table
+from bus.cli.output import facts, harmless, local_second, paint, say, say_more, table
 from bus.cli.words import read_text
 
 if TYPE_CHECKING:
@@ -72,14 +72,16 @@ def list_tasks(caller: Caller, *, oldest: bool, stale: bool, **which: Any) -> No
     """List tasks, newest first."""
     order, wanted = "oldest" if oldest else None, "true" if stale else None
     answer = caller.bus.tasks(order=order, stale=wanted, **which)
-    caller.show(answer, lambda: show_list(answer))
+    none = "no open tasks; also those that are done: --status all"
+    none = none if which["status"] == "open" and not stale else "no tasks"
+    caller.show(answer, lambda: show_list(answer, none))
 
 
-def show_list(answer: Mapping[str, Any]) -> None:
+def show_list(answer: Mapping[str, Any], none: str) -> None:
     """Write the board as a table, and how to go on."""
-    table(HEADINGS, [row_of(task) for task in answer["tasks"]], none="no tasks")
+    table(HEADINGS, [row_of(task) for task in answer["tasks"]], none=none)
     if answer["next"]:
-        say(f"There are more: add --after {harmless(answer['next'])}")
+        say_more("--after", answer["next"])
 
 
 def row_of(task: Mapping[str, Any]) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ def test_an_alert_goes_from_its_raiser_to_an_ack(as_admin, act_as):
     assert item["priority"] == "high"
     assert mo("ack", item["handle"]).code == 0
     assert "acked by mo" in ann("alert", "show", alert_id).out
-    assert "no alerts" in ann("alert", "list").out
+    assert "no open alerts" in ann("alert", "list").out
     assert alert_id in ann("alert", "list", "--all").out
 
 

@@ -49,7 +49,7 @@ def test_a_run_is_dispatched_listed_shown_and_told(cast):
     assert "no disk" in shown.out
     assert "  | half" in shown.out
     assert "\x1b" not in shown.out
-    assert pia("run", "list").out.strip() == "no runs"
+    assert pia("run", "list").out.startswith("no open runs; ")
     assert run_id in pia("run", "list", "--state", "failed").out
     assert "RESULT" in pia("inbox").out
 
@@ -182,3 +182,15 @@ def test_what_a_run_cost_is_summed_for_its_worker_its_thread_and_its_day(cast):
     (day,) = pia("cost", "--by", "day", "--json").json["costs"]
     assert day == {"day": shown["ended_at"][:10], "turns": 2, "tokens_in": 300,
                    "tokens_out": 30, "cost_usd": 0.5}  # fmt: skip
+
+
+def test_the_end_of_a_page_says_how_the_same_list_goes_on(cast):
+    pia, _ = cast
+    for _ in range(3):
+        run_id = pia("run", "start", "wim", "work", *WORDS, "--json").json["run_id"]
+        pia("run", "cancel", run_id)
+    which = ("run", "list", "--state", "cancelled", "--limit", "2")
+    more = pia(*which).out.splitlines()[-1]
+    assert more.startswith("There are more: add --after r_")
+    rest = pia(*which, *more.split()[-2:]).out
+    assert rest.count("cancelled by pia") == 1

@@ -106,7 +106,7 @@ def show_item(item: Mapping[str, Any]) -> None:
         which = f"--id {harmless(item['id'])} --max-bytes {item['body_bytes']}"
         whole = f"{invoked('bus')} inbox {which}"
         say(f"  (cut; all {item['body_bytes']} bytes: {whole})")
-    if item["from"] != THE_BUS:
+    if "reply" in item:  # the bus and a worker take none
         say(f"  {invoked('bus')} reply {harmless(item['handle'])} ANSWER")
     say(f"  {invoked('bus')} ack {harmless(item['handle'])}")
     say()

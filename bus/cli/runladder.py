@@ -89,7 +89,15 @@ def results(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"{INDENT}{tokens}{cost}"
     if run.get("message_id"):
         yield f"{INDENT}its result: bus trace {harmless(run['message_id'])}"
+    if run.get("verify_output"):
+        yield "\nWhat the check said:"
+        yield from behind_bar(run["verify_output"])
     if run.get("output"):
-        yield ""
-        # Behind a bar: no line of a worker's can pass for one of ours.
-        yield from (f"  | {line}" for line in harmless(run["output"], lines=True).split("\n"))
+        yield "\nWhat the worker said:"
+        yield from behind_bar(run["output"])
+
+
+def behind_bar(text: str) -> Iterator[str]:
+    """Write what a worker said so that no line of it can pass for one of ours."""
+    for line in harmless(text, lines=True).rstrip("\n").split("\n"):
+        yield f"  | {line}".rstrip()

@@ -28,7 +28,13 @@ STATES = (
     *("completed", "failed", "timed_out", "cancelled", "lost"),
 )
 SIZES, CLEANUPS = ("S", "M", "L"), ("keep", "delete")
-NOTIFIES, REPORTS = ("done_only", "state_changes", "silent"), ("all", "first", "each")
+NOTIFIES = ("done_only", "state_changes", "silent")
+TOLD = {
+    "all": "One message tells of all of them when the last is done",
+    "first": "One message tells of the first that completes",
+    "each": "A message tells of each when it is done",
+}
+"""What comes of a group, by how it is to be reported."""
 
 
 @click.group("run")
@@ -49,7 +55,7 @@ def command() -> None:
 @click.option("--task-id", metavar="ID", help="The card that it belongs to (c_...).")
 @click.option("--notify", type=click.Choice(NOTIFIES), help="done_only if not given.")
 @click.option("--group", metavar="ID", help="Add it to your group (g_...) that is still open.")
-@click.option("--report", type=click.Choice(REPORTS), help="Of several workers: all if not given.")
+@click.option("--report", type=click.Choice([*TOLD]), help="Of several workers: all if not given.")
 @click.option("--key", metavar="KEY", help="Idempotency key: the same again is one run.")
 @calls_bus()
 def start(  # noqa: PLR0913 - a run's own fields
@@ -69,7 +75,7 @@ def start(  # noqa: PLR0913 - a run's own fields
     """
     if (limit_s is None) == (fields["size"] is None):
         raise click.UsageError("give --size S, M or L, or --limit")
-    order = {"task": read_body(task), "run_timeout_seconds": limit_s, **fields}
+    order = {"task": read_body(task, "TASK"), "run_timeout_seconds": limit_s, **fields}
     order = {name: value for name, value in order.items() if value is not None}
     if len(workers) == 1:
         if report is not None:
@@ -80,21 +86,23 @@ def start(  # noqa: PLR0913 - a run's own fields
             raise click.UsageError("--group is for one worker")
         several = [{"worker": worker, **order} for worker in workers]
         answer = caller.bus.start_runs(several, report=report, key=key)
-    caller.show(answer, lambda: show_started(answer))
+    caller.show(answer, lambda: show_started(answer, report or "all"))
 
 
-def show_started(answer: Mapping[str, Any]) -> None:
+def show_started(answer: Mapping[str, Any], report: str = "all") -> None:
     """Say what was dispatched, and where to look next."""
     again = "  (dispatched before; nothing new was)" if answer.get("deduplicated") else ""
+    runs = answer.get("runs", [answer])
     if answer.get("runs"):
         say(f"{harmless(answer['group'])}{again}")
-    for run in answer.get("runs", [answer]):
+        again = ""
+    for run in runs:
         reason = with_local_times(harmless(run.get("reason") or ""))
         why = f"  {reason}" if reason else ""
         names = f"{harmless(run['run_id'])}  {harmless(run['worker'])}"
-        say(f"{names}  {paint_state(run['state'])}{why}")
-    first = answer.get("runs", [answer])[0]
-    say(f"Its result comes by itself. Where it is: bus run show {harmless(first['run_id'])}")
+        say(f"{names}  {paint_state(run['state'])}{why}{again}")
+    what = TOLD[report] if answer.get("runs") else "Its result comes by itself"
+    say(f"{what}. Where it is: bus run show {harmless(runs[0]['run_id'])}")
 
 
 @command.command("list")

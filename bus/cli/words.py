@@ -79,15 +79,15 @@ class Names(click.ParamType[list[str]]):
         return names
 
 
-def read_body(given: str | None) -> str:
+def read_body(given: str | None, what: str = "BODY") -> str:
     """Give a text that says something.
 
     Raises:
         click.UsageError: it is empty, or could not be read.
     """
-    text = read_text(given, "BODY")
+    text = read_text(given, what)
     if not text.strip():
-        raise click.UsageError("BODY is empty: give a text, or - and a text on standard input")
+        raise click.UsageError(f"{what} is empty: give a text, or - and a text on standard input")
     return text
 
 

@@ -47,11 +47,14 @@ def test_a_run_is_dispatched_listed_shown_and_told(cast):
     rungs = [line.split()[3] for line in shown.out.splitlines() if line.lstrip().startswith("+")]
     assert rungs == ["submitted", "queued", "working", "failed"]
     assert "no disk" in shown.out
-    assert "  | half" in shown.out
+    assert shown.out.endswith("What the worker said:\n  | half[2J\n"), shown.out
     assert "\x1b" not in shown.out
     assert pia("run", "list").out.startswith("no open runs; ")
     assert run_id in pia("run", "list", "--state", "failed").out
-    assert "RESULT" in pia("inbox").out
+    told = pia("inbox").out
+    assert "RESULT" in told
+    assert "bus ack" in told
+    assert "bus reply" not in told, "a worker takes no answer"
 
 
 def test_a_run_is_taken_back_once_and_says_so(cast):
@@ -67,6 +70,7 @@ def test_several_workers_are_a_group_that_reports_once(cast):
     started = pia("run", "start", "wim,will", "work", *WORDS, "--report", "first")
     assert started.code == 0, started.err
     assert started.out.startswith("g_")
+    assert "One message tells of the first that completes" in started.out
     assert len(pia("run", "list", "--json").json["runs"]) == 2
 
 
@@ -80,6 +84,7 @@ def test_what_is_wrong_is_said_with_what_is_right(cast):
     assert refused.code == 1
     assert "bus send" in refused.err
     assert pia("run", "show", "r_none").code == 1
+    assert "TASK is empty" in pia("run", "start", "wim", *WORDS, stdin="").err
 
 
 def follow(command, run_id, *more):

@@ -15,14 +15,14 @@ VARIABLE = "_BUS_COMPLETE"
 @click.command("completion")
 @click.argument("shell", type=click.Choice(tuple(SHELLS)))
 def command(shell: str) -> None:
-    r"""Print what makes SHELL complete commands, options and names.
+    """Print what makes SHELL complete commands, options and names.
 
     Names are asked of the bus, if it answers at once.
 
     \b
     bash, in ~/.bashrc:  eval "$(bus completion bash)"
     zsh, in ~/.zshrc:    eval "$(bus completion zsh)"
-    """
+    """  # noqa: D301 - click has to see the mark that keeps these two lines apart
     from bus.cli import cli  # noqa: PLC0415 - it is what loads this module
 
     say(SHELLS[shell](cli, {}, "bus", VARIABLE).source())

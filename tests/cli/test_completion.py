@@ -162,3 +162,15 @@ def test_without_a_token_nothing_is_said_either(shell, tmp_path):
     one.type("bus agent show win\t")
     one.type("\x15echo still-'here'\n")
     assert "token" not in one.read_until("still-here")
+
+
+def test_its_help_gives_a_line_for_each_shell_that_can_be_copied():
+    shown = subprocess.run(
+        [f"{BIN}/bus", "completion", "--help"], check=True, capture_output=True, text=True
+    )
+    for shell in SHELLS:
+        assert re.search(
+            rf'^  {shell}, in ~/.{shell}rc: +eval "\$\(bus completion {shell}\)"$',
+            shown.stdout,
+            re.MULTILINE,
+        )

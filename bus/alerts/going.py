@@ -77,11 +77,14 @@ def go_on(tx: Transaction, row: Row) -> None:
 def tell_people(tx: Transaction, row: Row) -> None:
     """Tell the people of a chain at once."""
     told = {step.to_id for step in queries.steps(tx.conn, row.id)}
-    goes_on_ms = at(tx.conn, row.id).due_ms
-    for who in json.loads(row.chain):
-        one = directory.get(tx.conn, who)
-        if one.kind == "person" and one.id not in told:
+    now, chain = at(tx.conn, row.id), json.loads(row.chain)
+    people = [one for who in chain if (one := directory.get(tx.conn, who)).kind == "person"]
+    is_all = next_place(chain, now.place, told | {one.id for one in people}) is None
+    goes_on_ms = None if is_all else now.due_ms
+    for one in people:
+        if one.id not in told:
             tell(tx, row, one, goes_on_ms)
+    queries.update(tx.conn, row.id, {"due_ms": goes_on_ms})
 
 
 def tell(tx: Transaction, row: Row, one: Participant, goes_on_ms: int | None) -> bool:

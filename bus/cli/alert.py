@@ -102,7 +102,7 @@ def show_alert(alert: Mapping[str, Any]) -> None:
     facts(
         (
             *((name, alert[name]) for name in ("id", "severity", "subject", "about", "by")),
-            ("state", f"{alert['state']}{': ' if alert['reason'] else ''}{alert['reason']}"),
+            ("state", alert["reason"] or alert["state"]),
             ("raised", local_second(alert["at"])),
         )
     )
@@ -122,5 +122,5 @@ def show_alert(alert: Mapping[str, Any]) -> None:
 def settle(caller: Caller, alert_id: str, *, reason: str) -> None:
     """End an alert: it is over, or in hand; it goes no further."""
     answer = caller.bus.settle_alert(alert_id, reason)
-    shown = f"{harmless(answer['id'])} is {harmless(answer['state'])}: {harmless(answer['reason'])}"
-    caller.done(answer, shown)
+    before = "  (over before)" if answer.get("already") else ""
+    caller.done(answer, f"{harmless(answer['id'])}: {harmless(answer['reason'])}{before}")

@@ -31,12 +31,14 @@ def test_a_critical_alert_is_with_the_person_at_once_and_can_be_settled(as_admin
     as_admin("agent", "change", "ann", "--escalate-to", "mo,pia")
     raised = ann("alert", "raise", "fire", "--severity", "critical", "--json").json
     assert [step["to"] for step in raised["told"]] == ["mo", "pia"]
+    assert raised["next_at"] is None, "nobody is left to be told"
     (item,) = pia("inbox", "--json").json["items"]
     assert (item["type"], item["priority"], item["from"]) == ("ALERT", "urgent", "wakebus")
     again = ann("alert", "raise", "fire", "--severity", "critical")
     assert "nothing new was raised" in again.out
     settled = pia("alert", "settle", raised["id"], "--reason", "it is out")
-    assert "settled by pia: it is out" in settled.out
+    assert settled.out == f"{raised['id']}: settled by pia: it is out\n"
+    assert "(over before)" in pia("alert", "settle", raised["id"]).out
     usual = as_admin("agent", "change", "ann", "--escalate-as-usual", "--json")
     assert usual.json["escalate_to"] is None
 

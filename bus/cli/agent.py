@@ -75,6 +75,7 @@ def show(caller: Caller, name: str) -> None:
 
 def show_agent(agent: Mapping[str, Any]) -> None:
     """Write one agent, a line a fact."""
+    is_woken = agent["kind"] != "person"
     facts(
         (
             ("name", agent["name"]),
@@ -82,8 +83,8 @@ def show_agent(agent: Mapping[str, Any]) -> None:
             ("lead", agent.get("lead") or None),
             ("state", state_of(agent)),
             ("node", agent.get("node")),
-            ("local agent", agent.get("local_agent")),
-            ("session key", agent.get("session_key")),
+            ("local agent", agent.get("local_agent") if is_woken else None),
+            ("session key", agent.get("session_key") if is_woken else None),
             ("display name", agent.get("display_name")),
             ("takes", "every type" if agent.get("accepts") is None else agent["accepts"]),
             ("compartments", agent.get("compartments")),
@@ -92,7 +93,7 @@ def show_agent(agent: Mapping[str, Any]) -> None:
             ("method", agent.get("method")),
             ("pending", agent.get("pending")),
             ("wake p50", speed_of(agent)),
-            ("last woken", local_time(agent.get("last_woken_at"), date=True)),
+            ("last woken", local_time(agent.get("last_woken_at"), date=True) if is_woken else None),
             ("last read", local_time(agent.get("last_read_at"), date=True)),
         )
     )

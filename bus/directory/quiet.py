@@ -80,7 +80,9 @@ def check_zone(name: str) -> str:
     if name in zones:
         return name
     if not name:
-        raise InvalidRequestError("quiet hours need their 'zone', such as Europe/Berlin or UTC")
+        raise InvalidRequestError(
+            "there are no quiet hours yet: they need their 'zone', such as Europe/Berlin or UTC"
+        )
     near = get_close_matches(name, zones, 3)
     meant = f"; perhaps {' or '.join(near)}" if near else ", such as Europe/Berlin or UTC"
     raise InvalidRequestError(f"{name[:50]!r} is no time zone of the IANA database{meant}")

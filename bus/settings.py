@@ -152,6 +152,7 @@ class Settings:
     guard_wakes: int = setting(
         500, "wakes of one agent within a day of which a turn came", unit="wakes"
     )
+    guard_alerts: int = setting(20, "alerts that one agent may raise within an hour", unit="alerts")
     guard_warn_percent: int = setting(
         75, "at which share of a number of the guard its agents are warned; 0 for never", unit="%"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.alerts.model import OPEN
+from bus.alerts.model import OPEN, RAISED
 from bus.store.deadlines import Deadlines
 from bus.store.schema import alert_steps, alerts, participants
 from bus.store.statement import Statement, Update, bind, insert
@@ -79,6 +79,23 @@ def waiting(conn: sa.Connection, participant_id: int) -> Sequence[Row]:
 
 def open_of(conn: sa.Connection, participant_id: int) -> Sequence[Row]:
     return OPEN_OF.rows(conn, whose=participant_id)
+
+
+RAISED_SINCE = Statement(
+    sa.select(alerts.c.created_ms)
+    .where(
+        alerts.c.for_id == bind("whose"),
+        alerts.c.created_ms > bind("since_ms"),
+        alerts.c.cause == RAISED,
+    )
+    .order_by(alerts.c.created_ms)
+)
+
+
+def raised_since(conn: sa.Connection, participant_id: int, since_ms: int) -> list[int]:
+    """List when somebody raised alerts since a time, the oldest first, whatever came of them."""
+    rows = RAISED_SINCE.rows(conn, whose=participant_id, since_ms=since_ms)
+    return [row.created_ms for row in rows]
 
 
 def open_about(conn: sa.Connection, about: str) -> Sequence[Row]:

@@ -9,7 +9,7 @@ from bus.alerts.model import BLOCKED, CRITICAL, MOST_OPEN, REVIEW, SETTLED, USUA
 from bus.alerts.showing import find, list_alerts, show, show_whole
 from bus.board import service as board
 from bus.directory import service as directory
-from bus.errors import ConflictError
+from bus.errors import ConflictError, RateLimitedError
 from bus.mail import service as mail
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["list_alerts", "raise_alert", "register", "settle", "show_alert"]
 WATCHED = {"blocked": BLOCKED, "review": REVIEW}
 """Statuses of a task in which it waits for somebody's decision."""
+HOUR_MS = 3_600_000
 show_alert = show_whole
 
 
@@ -54,10 +55,24 @@ def raise_alert(
         raise ConflictError(
             f"{MOST_OPEN} alerts of yours are open; settle what is over: GET /api/alerts"
         )
+    if same is None:
+        check_hour(tx, me)
     row = same or open_alert(tx, me, draft)
     answer = show_whole(tx.conn, principal, row.id) | {"deduplicated": same is not None}
     mail.keep_answer(tx, key, answer, 201)
     return answer
+
+
+def check_hour(tx: Transaction, me: Participant) -> None:
+    """Refuse more alerts than anybody would read, over or not: an agent can settle its own."""
+    most = tx.config.guard_alerts
+    lately = queries.raised_since(tx.conn, me.id, tx.now_ms - HOUR_MS) if most else []
+    if most and len(lately) >= most:
+        raise RateLimitedError(
+            f"{me.name} has raised {len(lately)} alerts within an hour; say what else there is in "
+            "one of them, or by POST /api/send",
+            retry_after_s=(lately[-most] + HOUR_MS - tx.now_ms) / 1000,
+        )
 
 
 def is_same(row: Row, draft: Draft) -> bool:

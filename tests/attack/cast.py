@@ -26,7 +26,17 @@ class OpenBus(Bus):
     @property
     def environment(self) -> dict[str, str]:
         limits = {"BUS_RATE_PER_S": "100000", "BUS_RATE_BURST": "100000"}
-        off = ("HOPS", "LAPS", "BURST", "SELF", "MESSAGES", "THREAD_WAKES", "WAKES", "MEMORY_S")
+        off = (
+            "HOPS",
+            "LAPS",
+            "BURST",
+            "SELF",
+            "MESSAGES",
+            "THREAD_WAKES",
+            "WAKES",
+            "MEMORY_S",
+            "ALERTS",
+        )
         limits |= {f"BUS_GUARD_{rule}": "0" for rule in off} | {"BUS_GUARD_CHAIN": "40"}
         limits |= {"BUS_RUN_CONCURRENCY": "100000"}
         limits |= {"BUS_MAX_CHILDREN": "100000", "BUS_MAX_DEPTH": "100000"}

@@ -14,11 +14,17 @@ from bus.board import service as board
 from bus.board.model import Change
 from bus.board.model import Draft as Card
 from bus.directory import service as directory
-from bus.errors import BusError, ConflictError, InvalidRequestError, NotFoundError
+from bus.errors import (
+    BusError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitedError,
+)
 from bus.mail import service as mail
 from bus.store.statement import connection_of
 
-AFTER_S = 900
+AFTER_S, MOST = 900, 20
 
 
 @dataclass
@@ -224,10 +230,24 @@ def test_the_same_alert_again_is_the_one_that_is_open_and_a_flood_has_an_end(ale
     assert len(alerts.told("mo")) == 1
     for number in range(19):
         alerts.raised(subject=f"fire {number}")
+    alerts.house.pass_time(3600)
     with pytest.raises(ConflictError, match="settle what is over"):
         alerts.raised(subject="one more")
     alerts.settle("ann", first["id"])
     assert alerts.raised()["id"] != first["id"]
+
+
+def test_who_settles_its_own_alerts_can_still_wake_nobody_all_night(alerts):
+    for at in range(MOST):
+        one = alerts.raised(severity="critical", subject=f"fire {at}")
+        alerts.settle("ann", one["id"])
+        alerts.house.pass_time(60)
+    with pytest.raises(RateLimitedError) as refused:
+        alerts.raised(severity="critical", subject="one more")
+    assert refused.value.retry_after_s == pytest.approx(3600 - 60 * MOST)
+    assert alerts.raised("ben", severity="critical")["told"]
+    alerts.house.pass_time(refused.value.retry_after_s)
+    assert alerts.raised(severity="critical", subject="one more")["told"]
 
 
 def test_a_repeated_key_gives_the_first_answer_again(alerts):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bus.directory import service as directory
 from bus.errors import (
     ConflictError,
+    ForbiddenError,
     NotFoundError,
     RunTooDeepError,
     TakesMessagesError,
@@ -68,9 +69,18 @@ def dispatch(
 
 
 def check_depth(tx: Transaction, principal: Principal) -> int:
-    """Give how deep a run of this parent is: one more than the deepest that it is at work on."""
-    depth = 1 + queries.deepest(tx.conn, principal.participant_id or 0)
-    most = tx.config.max_depth
+    """Give how deep a run of this parent is: one more than the deepest that it is at work on.
+
+    A worker at work on none dispatches none: nobody would hear the result, nobody could end it, and
+    one that begins itself anew at each end would go on for ever.
+    """
+    me = principal.participant_id or 0
+    depth, most = 1 + queries.deepest(tx.conn, me), tx.config.max_depth
+    if depth == 1 and directory.get(tx.conn, me).kind == "worker":
+        raise ForbiddenError(
+            f"{principal.name} is a worker and at work on no run: only while it does one can it "
+            "dispatch others"
+        )
     if depth > most:
         raise RunTooDeepError(
             f"{principal.name} is itself at work on a run {depth - 1} deep, and runs go {most} "

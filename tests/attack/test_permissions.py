@@ -53,6 +53,13 @@ def run_of(world: World, owner: str, case: str) -> str:
     return world.dispatch("dan", "wim") if case == "for the worker" else world.dispatch(owner)
 
 
+def at_work(world: World, worker: str) -> str:
+    """Have a worker be at work on a run, without which it dispatches none; gives where to."""
+    run_id = world.dispatch("ann", worker)
+    assert world.call(worker, "POST", f"/api/runs/{run_id}/claim", {"instance": "one"})[0] == 200
+    return "/api/runs"
+
+
 def alert(world: World, owner: str) -> str:
     """Raise an alert, once those before it are settled: so many may be open; gives its id."""
     for before in world.call(owner, "GET", "/api/alerts")[1]["alerts"]:
@@ -252,8 +259,9 @@ ASKS = {
     "POST /api/tasks/<task_id>/notes": lambda world, owner, case: (
         f"{task(world, owner, case)[0]}/notes", {"text": "half of it"}, "half of it"),
     "POST /api/runs": lambda world, *_: (
-        "/api/runs", {"worker": "wes", "task": "look", "label": world.fresh("run"), "size": "S",
-                      "cleanup": "keep"}, "accepted"),
+        at_work(world, "wim"),
+        {"worker": "wes", "task": "look", "label": world.fresh("run"), "size": "S",
+         "cleanup": "keep"}, "accepted"),
     "GET /api/runs": lambda world, owner, _: (
         "/api/runs?limit=500", None, world.dispatch(owner)),
     "GET /api/runs/<run_id>": lambda world, owner, _: (

@@ -8,6 +8,7 @@ from bus.directory import nodes
 from bus.directory import service as directory
 from bus.errors import (
     ConflictError,
+    ForbiddenError,
     KeyReusedError,
     NotFoundError,
     RunIncompleteError,
@@ -154,6 +155,17 @@ def test_a_worker_dispatches_so_deep_and_no_deeper(works):
     works.end(inner, worker="will", output="found")
     assert works.show(inner, "wim")["output"] == "found"
     assert works.house.read("wim") == [], "a worker has no inbox that wakes: it asks"
+
+
+def test_a_worker_that_begins_itself_anew_when_its_run_is_over_is_stopped(works):
+    run_id = works.start()["run_id"]
+    with pytest.raises(ForbiddenError, match="at work on no run"):
+        works.start("wim", label="again")
+    works.claim(run_id)
+    assert works.start("wim", worker="will", label="inner")["state"] == "queued"
+    works.end(run_id)
+    with pytest.raises(ForbiddenError, match="at work on no run"):
+        works.start("wim", label="again")
 
 
 def test_a_repeated_key_is_one_run(works):

@@ -143,8 +143,8 @@ def test_the_verdict_finds_a_second_result(done):
 
 
 def test_the_verdict_finds_a_run_that_was_executed_twice_or_never(done):
-    assert "executed 2 times" in judge(done, executed=2)
-    assert "nothing was executed" in judge(done, executed=0)
+    assert judge(done, executed=2).endswith("it was executed 2 times")
+    assert judge(done, executed=0).endswith("nothing was executed")
 
 
 def test_the_verdict_finds_one_key_that_became_two_runs(done):

@@ -41,14 +41,16 @@ class Fleet:
     boxes: dict[str, Box] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        self.__exit__()  # what an earlier run that was killed has left
+        # what an earlier one that was killed has left
+        self.boxes = {host: Box(self.box_name(host)) for host in ("bus", *self.hosts)}
+        self.__exit__()
         self.do("up", str(self.nodes))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for host in ("bus", *self.hosts):
+        while self.boxes:
             with suppress(LabError):
-                self.boxes.pop(host, Box(self.box_name(host))).down()
+                self.boxes.popitem()[1].down()
         self.do("down")
 
     @property

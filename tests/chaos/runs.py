@@ -57,8 +57,8 @@ class Shift:
 SHORT = Shift(
     seed=1,
     runs=36,
-    per_s=4,
-    slowest_s=8,
+    per_s=5,
+    slowest_s=5,
     faults=read_counts(
         "bus killed 2, bus power cut 1, cut 2, blackholed 1, frozen 1, rebooted 1, power cut 1,"
         " watcher killed 3"

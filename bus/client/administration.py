@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bus.client.asking import Asking, present_fields
+from bus.client.asking import Asking
+from bus.client.transport import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ class AdministrationCalls(Asking):
     def add_node(self, name: str, agents: Sequence[str], url: str | None = None) -> Json:
         """Add a node for these agents, made where absent; gives its enrolment code."""
         body = {"name": name, "agents": list(agents), "url": url}
-        return self._ask("POST", "/api/nodes", json=present_fields(body))
+        return self._ask("POST", "/api/nodes", json=present(body))
 
     def new_code(self, node: str) -> Json:
         return self._ask("POST", f"/api/nodes/{quote(node, safe='')}/code")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bus.client.asking import Asking, present_fields
+from bus.client.asking import Asking
+from bus.client.transport import present
 
 if TYPE_CHECKING:
     from bus.client.asking import Json
@@ -26,9 +26,8 @@ class AlertCalls(Asking):
         self, severity: str, subject: str, *, key: str | None = None, **fields: Any
     ) -> Json:
         """Raise an alert; without a `key` it gets one of its own, as a message does."""
-        body = present_fields({"severity": severity, "subject": subject, **fields})
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self._ask("POST", "/api/alerts", json=body, headers=headers, repeatable=True)
+        body = present({"severity": severity, "subject": subject, **fields})
+        return self._post_once("/api/alerts", body, key)
 
     def settle_alert(self, alert_id: str, reason: str = "") -> Json:
         path = f"/api/alerts/{quote(alert_id, safe='')}/settle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 from bus.client.failures import json_object
@@ -47,7 +48,10 @@ class Asking:
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         return json_object(self._http.call(method, path, **request))
 
+    def _post_once(self, path: str, body: Any, key: str | None) -> Json:
+        """Post what must not be done twice; without a `key` it gets one of its own.
 
-def present_fields(fields: Json) -> Json:
-    """Leave out what was not given."""
-    return {name: value for name, value in fields.items() if value is not None}
+        So it can be repeated where the answer was lost.
+        """
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        return self._ask("POST", path, json=body, headers=headers, repeatable=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bus.client.asking import Asking, present_fields
+from bus.client.asking import Asking
+from bus.client.transport import present
 
 if TYPE_CHECKING:
     from bus.client.asking import Json
@@ -24,15 +24,14 @@ class BoardCalls(Asking):
 
     def add_task(self, title: str, *, key: str | None = None, **fields: Any) -> Json:
         """Add a task; without a `key` it gets one of its own, as a message does."""
-        body = present_fields({"title": title, **fields})
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self._ask("POST", "/api/tasks", json=body, headers=headers, repeatable=True)
+        body = present({"title": title, **fields})
+        return self._post_once("/api/tasks", body, key)
 
     def change_task(self, task_id: str, **fields: Any) -> Json:
         """Move a task by its `status`, with a `note`; or change what it says."""
         path = f"/api/tasks/{quote(task_id, safe='')}"
-        return self._ask("PATCH", path, json=present_fields(fields))
+        return self._ask("PATCH", path, json=present(fields))
 
     def note_task(self, task_id: str, text: str, message_id: str | None = None) -> Json:
-        body = present_fields({"text": text, "message_id": message_id})
+        body = present({"text": text, "message_id": message_id})
         return self._ask("POST", f"/api/tasks/{quote(task_id, safe='')}/notes", json=body)

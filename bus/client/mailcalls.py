@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bus.client.asking import Asking, present_fields
+from bus.client.asking import Asking
+from bus.client.transport import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,7 @@ class MailCalls(Asking):
         without becoming two messages.
         """
         body = message if isinstance(message, dict) else list(message)
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self._ask("POST", "/api/send", json=body, headers=headers, repeatable=True)
+        return self._post_once("/api/send", body, key)
 
     def inbox(  # noqa: PLR0913 - the call's own parameters
         self,
@@ -79,7 +78,7 @@ class MailCalls(Asking):
         return self._ask("POST", "/api/release", json=body)
 
     def extend(self, handles: Sequence[str], lease_s: int | None = None) -> Json:
-        body = present_fields({"handles": list(handles), "lease_s": lease_s})
+        body = present({"handles": list(handles), "lease_s": lease_s})
         return self._ask("POST", "/api/extend", json=body, repeatable=True)
 
     def reply(  # noqa: PLR0913 - the call's own fields
@@ -105,7 +104,7 @@ class MailCalls(Asking):
             "POST",
             f"/api/messages/{quote(handle, safe='')}/reply",
             params={"unless_replied": "1" if unless_replied else None},
-            json=present_fields(fields),
+            json=present(fields),
             repeatable=True,
         )
 
@@ -119,7 +118,7 @@ class MailCalls(Asking):
     def cancel(self, message_id: str, to: Sequence[str] = (), reason: str = "") -> Json:
         """Take back what of a message is not acked; to nobody in particular means to all."""
         path = f"/api/messages/{quote(message_id, safe='')}/cancel"
-        body = present_fields({"to": list(to) or None, "reason": reason})
+        body = present({"to": list(to) or None, "reason": reason})
         return self._ask("POST", path, json=body, repeatable=True)
 
     def dead(self, **which: Any) -> Json:
@@ -129,12 +128,12 @@ class MailCalls(Asking):
     def redrive(self, message_id: str, to: Sequence[str] = (), ttl_s: float | None = None) -> Json:
         """Send again what failed of a message."""
         path = f"/api/messages/{quote(message_id, safe='')}/redrive"
-        body = present_fields({"to": list(to) or None, "ttl": ttl_s})
+        body = present({"to": list(to) or None, "ttl": ttl_s})
         return self._ask("POST", path, json=body)
 
     def redrive_all(self, **which: Any) -> Json:
         """Send a page of dead letters again: as `dead`, and `ttl`."""
-        return self._ask("POST", "/api/deliveries/redrive", json=present_fields(which))
+        return self._ask("POST", "/api/deliveries/redrive", json=present(which))
 
     def release_thread(self, thread: str) -> Json:
         return self._ask("POST", f"/api/threads/{quote(thread, safe='')}/release", repeatable=True)

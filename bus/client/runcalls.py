@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bus.client.asking import Asking, present_fields
+from bus.client.asking import Asking
+from bus.client.transport import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,17 +19,14 @@ class RunCalls(Asking):
 
     def start_run(self, run: Json, *, key: str | None = None) -> Json:
         """Dispatch one run; without a `key` it gets one of its own, as a message does."""
-        return self._dispatch(run, key)
+        return self._post_once("/api/runs", run, key)
 
     def start_runs(
         self, runs: Sequence[Json], *, report: str | None = None, key: str | None = None
     ) -> Json:
         """Dispatch several as a group; `report` is all, first or each."""
-        return self._dispatch(present_fields({"runs": list(runs), "report": report}), key)
-
-    def _dispatch(self, body: Json, key: str | None) -> Json:
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self._ask("POST", "/api/runs", json=body, headers=headers, repeatable=True)
+        body = present({"runs": list(runs), "report": report})
+        return self._post_once("/api/runs", body, key)
 
     def runs(self, **which: Any) -> Json:
         """List a page of runs: `parent`, `worker`, `state`, `limit`, `after`."""

@@ -88,7 +88,7 @@ class Transport:
                 response = self._session.request(
                     method,
                     self.url + path,
-                    params=present(params),
+                    params=present(params or {}),
                     json=json,
                     data=data,
                     headers=headers,
@@ -161,6 +161,6 @@ def make_session(url: str) -> Session:
     return session
 
 
-def present(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Leave out the parameters that were not given."""
-    return {key: value for key, value in (params or {}).items() if value is not None}
+def present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the fields of a body, or the parameters of a query, that were not given."""
+    return {name: value for name, value in fields.items() if value is not None}

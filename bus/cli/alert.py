@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.alerts.model import SEVERITIES, USUAL
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import facts, harmless, local_second, say, say_more, table
@@ -28,8 +29,8 @@ def command() -> None:
 @click.argument("body", default="")
 @click.option(
     "--severity",
-    type=click.Choice(("info", "warning", "critical")),
-    default="warning",
+    type=click.Choice(tuple(SEVERITIES)),
+    default=USUAL,
     show_default=True,
     help="critical reaches a person at once, whatever the hour.",
 )

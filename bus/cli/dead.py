@@ -9,12 +9,13 @@ import click
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import local_second, say, say_more, table
 from bus.cli.words import LAST
+from bus.mail.model import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEADINGS = ("ENDED", "ID", "FROM", "TO", "TYPE", "STATE", "REASON")
-STATES = ("failed", "dead", "expired", "refused")
+STATES = ("failed", *FAILED)
 
 
 @click.command("dead")

@@ -18,17 +18,13 @@ from bus.cli.output import (
     with_local_times,
 )
 from bus.cli.words import DURATION_S, NAMES, read_body
+from bus.runs.model import CLEANUPS, NOTIFIES, SIZES, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEADINGS = ("RUN", "LABEL", "PARENT", "WORKER", "STATE", "DISPATCHED", "REASON")
-STATES = (
-    *("open", "all", "submitted", "queued", "working"),
-    *("completed", "failed", "timed_out", "cancelled", "lost"),
-)
-SIZES, CLEANUPS = ("S", "M", "L"), ("keep", "delete")
-NOTIFIES = ("done_only", "state_changes", "silent")
+WHICH = ("open", "all", *STATES)
 TOLD = {
     "all": "One message tells of all of them when the last is done",
     "first": "One message tells of the first that completes",
@@ -46,7 +42,7 @@ def command() -> None:
 @click.argument("workers", metavar="WORKER", type=NAMES, shell_complete=completing.workers)
 @click.argument("task", required=False)
 @click.option("--label", required=True, metavar="WORD", help="A short word to know it by.")
-@click.option("--size", type=click.Choice(SIZES), help="Time limit: 300, 600 or 1200 s.")
+@click.option("--size", type=click.Choice(tuple(SIZES)), help="Time limit: 300, 600 or 1200 s.")
 @click.option("--limit", "limit_s", type=DURATION_S, help="Time limit instead (90s, 30m).")
 @click.option("--cleanup", type=click.Choice(CLEANUPS), default="keep", show_default=True)
 @click.option("--output", metavar="PATH", help="The file it writes, inside its workspace.")
@@ -108,7 +104,7 @@ def show_started(answer: Mapping[str, Any], report: str = "all") -> None:
 @command.command("list")
 @click.option("--parent", metavar="NAME", shell_complete=completing.agents, help="Whose; or me.")
 @click.option("--worker", metavar="NAME", shell_complete=completing.agents, help="Of this worker.")
-@click.option("--state", type=click.Choice(STATES), default="open", show_default=True)
+@click.option("--state", type=click.Choice(WHICH), default="open", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--after", metavar="ID", help="Go on where the last list ended.")
 @calls_bus()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bus.board.model import STATUSES
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.output import facts, harmless, local_second, paint, say, say_more, table
@@ -14,7 +15,6 @@ from bus.cli.words import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STATUSES = ("backlog", "in_progress", "review", "done", "blocked")
 HEADINGS = ("ID", "STATUS", "HOLDER", "REVIEWER", "CHANGED", "TITLE")
 task_argument = click.argument("task_id", metavar="ID", shell_complete=completing.tasks)
 

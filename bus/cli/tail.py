@@ -133,6 +133,13 @@ def draw_run(data: Mapping[str, Any]) -> str:
     return f"{harmless(data.get('to_agent'))}{worker}  {state}  {name}{reason}"
 
 
+def draw_alert(data: Mapping[str, Any]) -> str:
+    """Write whose alert it is and what became of it."""
+    told = f" {harmless(data['told'])}" if data.get("told") else ""
+    what = f"{harmless(data.get('severity'))}  {harmless(data.get('state'))}{told}"
+    return f"{harmless(data.get('to_agent'))}  {what}  {harmless(data.get('id'))}"
+
+
 def draw_other(data: Mapping[str, Any]) -> str:
     return harmless(", ".join(f"{name}={value}" for name, value in data.items()))
 
@@ -148,4 +155,5 @@ LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "wake": draw_wake,
     "task": draw_task,
     "run": draw_run,
+    "alert": draw_alert,
 }

@@ -21,7 +21,7 @@ from bus.runs import queries
 from bus.runs.ending import end as end_run
 from bus.runs.ending import keep_texts, tell_begin
 from bus.runs.moves import move
-from bus.runs.rules import next_due, write_brief
+from bus.runs.rules import next_due, write_assignment
 from bus.runs.showing import sees
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def claim(
 
 
 def show_claim(tx: Transaction, run: Row, workspace: str) -> dict[str, Any]:
-    """Show what a node needs to do a run; the brief has the whole of what the worker is told."""
+    """Show what a node needs to do a run; `task` is its worker's whole assignment."""
     task = queries.texts(tx.conn, run.place).task
     output = f"{workspace}/{run.output}" if workspace else run.output
     return {
@@ -77,7 +77,7 @@ def show_claim(tx: Transaction, run: Row, workspace: str) -> dict[str, Any]:
         "local_agent": run.local_agent,
         "parent": run.parent,
         "label": run.label,
-        "task": write_brief(task, run.id, run.parent, run.limit_s, output),
+        "task": write_assignment(task, run.id, run.parent, run.limit_s, output),
         "model": run.model,
         "verify": run.verify,
         "cleanup": run.cleanup,

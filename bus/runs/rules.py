@@ -196,7 +196,7 @@ def cut_output(text: str, most_bytes: int = MAX_OUTPUT_BYTES) -> str:
     return raw[:most_bytes].decode(errors="ignore")
 
 
-def write_brief(task: str, run_id: str, parent: str, limit_s: int, output: str) -> str:
+def write_assignment(task: str, run_id: str, parent: str, limit_s: int, output: str) -> str:
     """Write all that a worker is told: its task, and what the bus wants of it."""
     return (
         f"{task}\n\n---\n"

@@ -159,6 +159,12 @@ def test_each_wake_method_has_its_heading():
     assert set(headings(read("wake-methods.md"))) == {"auto", *METHODS}
 
 
+def test_no_word_is_defined_twice():
+    words = re.findall(r"^\| \*\*([^*]+)\*\* \|", read("glossary.md"), re.MULTILINE)
+    assert len(words) > 50
+    assert len(words) == len(set(words))
+
+
 def test_each_rung_is_a_word():
     for state in ("accepted", "held", *WAITING, "read", *ENDS):
         assert f"| `{state}` |" in read("glossary.md")

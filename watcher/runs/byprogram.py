@@ -1,4 +1,4 @@
-"""A run by a program: a process with the brief on standard input; what it prints is the output.
+"""A run by a program: a process with the assignment on its input; what it prints is the output.
 
 It leads a group of its own, which is ended with whatever it started at the limit, a cancel or the
 watcher's stop. It must not know the bus.

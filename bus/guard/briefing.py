@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
     from bus.access.model import Principal
     from bus.sections import Span
+    from bus.store.transaction import Hooks
 
 AGENTS, THREADS, MOST = 5, 3, 200
 """So many agents and threads are named, the dearest; so many agents are counted."""
+
+
+def register(hooks: Hooks) -> None:
+    """Have each brief tell of cost."""
+    hooks.on("brief_sections", tell)
 
 
 def tell(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.access.model import Principal
-    from bus.store.transaction import Transaction
+    from bus.store.transaction import Hooks, Transaction
 
 NO_TURNS = "thread"
 """A turn that was about several threads is one turn: by thread there is no such number."""
@@ -36,6 +36,11 @@ class Asked:
     agent: str | None = None
     thread: str | None = None
     limit: int = 100
+
+
+def register(hooks: Hooks) -> None:
+    """Hear of runs that end, each of which was a turn."""
+    hooks.on("run_ended", on_run_ended)
 
 
 def day_of(time_ms: int) -> str:

@@ -53,13 +53,16 @@ Fact = tuple[str, dict[str, Any]]
 
 
 class Hooks:
-    """Who is called when something happens, registered once in `bus.app`."""
+    """Who is called when something happens, registered once in `bus.app`.
+
+    Every hook, with what it is called with, is a row of `docs/explanation/architecture.md`.
+    """
 
     def __init__(self) -> None:
         self._called: defaultdict[str, list[Callable[..., Any]]] = defaultdict(list)
 
     def on(self, event: str, call: Callable[..., Any]) -> None:
-        """Have `call(tx, **facts)` run whenever the event is announced."""
+        """Have `call(tx, **facts)` run whenever the event is announced, or asked for."""
         self._called[event].append(call)
 
     def called(self, event: str) -> list[Callable[..., Any]]:

@@ -159,6 +159,21 @@ def test_each_wake_method_has_its_heading():
     assert set(headings(read("wake-methods.md"))) == {"auto", *METHODS}
 
 
+def test_each_hook_has_its_row_with_who_hears_of_it():
+    heard: dict[str, set[str]] = {}
+    for path in (TOP / "bus").rglob("*.py"):
+        for name in re.findall(r'hooks\.on\("(\w+)"', path.read_text(encoding="utf-8")):
+            heard.setdefault(name, set()).add(path.parent.name)
+    text = (TOP / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (`.+?) \| .* \| (.+) \|$", section(text, "Hooks"), re.MULTILINE)
+    promised = {
+        name: set(re.findall(r"`(\w+)`", rooms))
+        for names, rooms in table
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert promised == heard
+
+
 def test_no_word_is_defined_twice():
     words = re.findall(r"^\| \*\*([^*]+)\*\* \|", read("glossary.md"), re.MULTILINE)
     assert len(words) > 50

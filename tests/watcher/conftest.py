@@ -14,11 +14,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import daemons
 from fakebus import FakeBus, Inbox
+from fakegateway import FakeGateway
+from fakeruns import Runs
+from fakesystem import FakeSystem
 from scriptedserver import ScriptedServer
 
-from watcher import address, privatefile, settingsfile
+from watcher import address, gatewaylink, gatewaysession, gatewayturns, privatefile, settingsfile
 from watcher.bus import Bus
 from watcher.clock import SystemClock
+from watcher.install import manager
 from watcher.settings import BEARER, Folder
 
 
@@ -58,6 +62,43 @@ def client(bus):
 @pytest.fixture
 def inbox(bus):
     return Inbox(bus)
+
+
+@pytest.fixture
+def runs(bus):
+    return Runs(bus)
+
+
+@pytest.fixture
+def openclaw():
+    fake = FakeGateway()
+    yield fake
+    fake.close()
+    assert not fake.server.faults
+
+
+@pytest.fixture
+def quick_gateway(monkeypatch):
+    """Have a gateway be followed in steps as short as a test's."""
+    monkeypatch.setattr(gatewayturns, "SLICE_S", 0.1)
+    monkeypatch.setattr(gatewayturns, "DOUBTFUL_SLICE_S", 0.05)
+    monkeypatch.setattr(gatewayturns, "PAUSE_S", 0.02)
+    monkeypatch.setattr(gatewaysession, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(gatewaylink, "HOLD_BASE_S", 0.02)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    path = tmp_path / "work"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    made = FakeSystem(tmp_path)
+    monkeypatch.setattr(manager, "LINGER", made.state / "linger")
+    return made
 
 
 @pytest.fixture

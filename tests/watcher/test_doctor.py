@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from fakebus import ProblemError
-from fakesystem import FakeSystem
 
 from watcher import address, cli, neighbours, privatefile, settingsfile
 from watcher.bus import Bus
@@ -23,13 +22,6 @@ from watcher.settings import BEARER, Folder
 
 PROGRAM = {"beta": {"argv": ["cat"]}}
 SECRETS = ("wb_", "gw-secret", "hook-secret")
-
-
-@pytest.fixture
-def system(tmp_path, monkeypatch):
-    made = FakeSystem(tmp_path)
-    monkeypatch.setattr(manager, "LINGER", made.state / "linger")
-    return made
 
 
 @pytest.fixture

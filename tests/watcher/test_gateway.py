@@ -11,7 +11,7 @@ import pytest
 from fakegateway import FakeGateway, RefusedError
 
 from tests.conftest import until
-from watcher import gatewaylink, gatewaysession, gatewayturns
+from watcher import gatewayturns
 from watcher.gatewayverdict import SILENT_END, read_usage
 from watcher.methods.base import Outcome, Usage, Wake
 from watcher.methods.gateway import Gateway
@@ -21,6 +21,7 @@ CHANGED = (
     'Session "agent:alpha:main" changed while starting work. Retry. | SESSION_WORK_START_CHANGED'
 )
 WAKE_ID = "w_00000000000000000000000001"
+pytestmark = pytest.mark.usefixtures("quick_gateway")
 
 
 @dataclass
@@ -47,29 +48,12 @@ class Notes:
 
 
 @pytest.fixture
-def openclaw():
-    fake = FakeGateway()
-    yield fake
-    fake.close()
-    assert not fake.server.faults
-
-
-@pytest.fixture
 def config(openclaw, tmp_path):
     path = tmp_path / "openclaw.json"
     path.write_text(
         json.dumps({"gateway": {"port": openclaw.server.port, "auth": {"token": openclaw.token}}})
     )
     return path
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(gatewayturns, "SLICE_S", 0.1)
-    monkeypatch.setattr(gatewayturns, "DOUBTFUL_SLICE_S", 0.05)
-    monkeypatch.setattr(gatewayturns, "PAUSE_S", 0.02)
-    monkeypatch.setattr(gatewaysession, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(gatewaylink, "HOLD_BASE_S", 0.02)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakesystem import FakeSystem
 
 from watcher import neighbours, onefile
 from watcher.install import manager, unitfile
@@ -23,13 +22,6 @@ from watcher.settings import Folder
 UNIT = "bus-watcher.service"
 PROGRAM = {"beta": {"argv": ["cat"]}}
 OF_OPENCLAW = {"beta": {"local_agent": "main"}}
-
-
-@pytest.fixture
-def system(tmp_path, monkeypatch):
-    made = FakeSystem(tmp_path)
-    monkeypatch.setattr(manager, "LINGER", made.state / "linger")
-    return made
 
 
 @pytest.fixture

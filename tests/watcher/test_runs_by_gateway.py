@@ -7,10 +7,9 @@ import threading
 
 import pytest
 from fakebus import ProblemError
-from fakegateway import FakeGateway, RefusedError
-from fakeruns import Runs
+from fakegateway import RefusedError
 
-from watcher import address, gatewaylink, gatewaysession, gatewayturns
+from watcher import address, gatewayturns
 from watcher.bus import Bus
 from watcher.methods import Methods
 from watcher.runs import bygateway, running
@@ -18,35 +17,7 @@ from watcher.runs.desk import Desk
 
 FILE = "checkpoints/subagent-audit.md"
 SESSION = "agent:beta:subagent:r_1"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(gatewayturns, "SLICE_S", 0.1)
-    monkeypatch.setattr(gatewayturns, "DOUBTFUL_SLICE_S", 0.05)
-    monkeypatch.setattr(gatewayturns, "PAUSE_S", 0.02)
-    monkeypatch.setattr(gatewaysession, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(gatewaylink, "HOLD_BASE_S", 0.02)
-
-
-@pytest.fixture
-def runs(bus):
-    return Runs(bus)
-
-
-@pytest.fixture
-def openclaw():
-    fake = FakeGateway()
-    yield fake
-    fake.close()
-    assert not fake.server.faults
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    path = tmp_path / "work"
-    path.mkdir()
-    return path
+pytestmark = pytest.mark.usefixtures("quick_gateway")
 
 
 @pytest.fixture

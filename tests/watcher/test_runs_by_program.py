@@ -8,7 +8,6 @@ import threading
 
 import pytest
 from fakebus import ProblemError
-from fakeruns import Runs
 from processlist import is_gone
 
 from tests.conftest import until
@@ -19,18 +18,6 @@ from watcher.runs import running
 from watcher.runs.desk import Desk
 
 FILE = "checkpoints/subagent-audit.md"
-
-
-@pytest.fixture
-def runs(bus):
-    return Runs(bus)
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    path = tmp_path / "work"
-    path.mkdir()
-    return path
 
 
 @pytest.fixture

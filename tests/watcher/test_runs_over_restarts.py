@@ -9,24 +9,11 @@ import pytest
 from daemons import stop
 from fakebus import ProblemError
 from fakegateway import FakeGateway
-from fakeruns import Runs
 from processlist import is_gone
 
 from tests.conftest import until
 
 RESTARTED = "the watcher was restarted, and the program ended with it"
-
-
-@pytest.fixture
-def runs(bus):
-    return Runs(bus)
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    path = tmp_path / "work"
-    path.mkdir()
-    return path
 
 
 @pytest.fixture

@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# A loaded machine takes as long as it takes: no test fails by the time of one example.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 Made = TypeVar("Made")
 LOOK_AGAIN_S = 0.05
 BIN = Path(sys.executable).parent

@@ -18,7 +18,7 @@ TEXTS = st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepas
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_nothing_but_its_own_word_leaves_a_parser(name):
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(st.one_of(ANYTHING, TEXTS))
     @example(b"")
     def hold(data):

@@ -128,7 +128,7 @@ class Fleet:
             getattr(self, what)(one)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 @example(steps=[("ring", 12, None)])
 @example(steps=[("ring", 5, None), ("send", "ben", "boss")])

@@ -409,6 +409,5 @@ TestMail = MailMachine.TestCase
 TestMail.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

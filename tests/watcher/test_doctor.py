@@ -142,7 +142,10 @@ def test_a_setting_that_the_running_watcher_has_not_taken_is_told_of(bus, system
     settings = enrolled(agents=PROGRAM)
     folder = settings.folder
     folder.settings_file.chmod(0o600)
-    look = lambda: by_name(machine.look_at_service(settings, system.environ))["watcher"]  # noqa: E731
+
+    def look():
+        return by_name(machine.look_at_service(settings, system.environ))["watcher"]
+
     for _ in range(2):  # the second takes what was changed
         command = [sys.executable, "-m", "watcher", "run", "--dir", str(folder.path)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

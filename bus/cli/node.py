@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
 from bus.cli import completing
-from bus.cli.calling import Caller, calls_bus
+from bus.cli.calling import Caller, calls_bus, read_config
 from bus.cli.failing import REFUSED, Failure
 from bus.cli.output import confirm, harmless, local_second, local_time, say, table
 from bus.cli.words import NAMES
@@ -80,6 +81,12 @@ def show_code(answer: Mapping[str, Any]) -> None:
     """Print what to run on the machine, once."""
     name = harmless(answer["name"])
     until = local_second(answer["expires_at"])
+    own = read_config().data_dir / str(answer["name"])
+    if (own / "watcher.json").exists():
+        say(f"{name} is the node of `bus up` on this machine. Until {until}, once:")
+        say(f"  {harmless(answer['enrol'])} --dir {shlex.quote(str(own))}")
+        say("Then stop `bus up` by Ctrl-C, and start it again.")
+        return
     say(f"On the machine that is to be {name}, until {until}, once:")
     say(f"  {harmless(answer['enrol'])}")
     say("  bus-watcher install    # a service, for good; in the foreground: bus-watcher run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,17 @@ def test_an_agent_can_be_added_shown_changed_moved_renamed_paused_and_removed(as
     assert as_admin("agent", "resume", "hanna").code == 0
     assert as_admin("agent", "remove", "hanna", "--yes").code == 0
     assert as_admin("agent", "show", "hanna").code == 1
+
+
+def test_a_new_code_of_the_demonstrations_node_goes_into_its_own_folder(as_admin):
+    assert as_admin("node", "add", "demo").code == 0
+    own = Path(as_admin.environment["BUS_DATA_DIR"]) / "demo"
+    assert "--dir" not in as_admin("node", "code", "demo").out
+    own.mkdir()
+    (own / "watcher.json").write_text("{}")
+    said = as_admin("node", "code", "demo").out
+    assert re.search(rf"bus-watcher enrol http\S+ \S+ --dir {own}\n", said)
+    assert "to be demo" not in said, "that would make ~/.wakebus the node and end the demonstration"
 
 
 def test_a_removal_asks_first_and_without_a_terminal_names_the_option(as_admin):

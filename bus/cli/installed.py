@@ -25,7 +25,9 @@ def has_service_data(folder: Path) -> bool:
 
 def how_to_start(folder: Path) -> str:
     """Write the command that starts the bus on this folder."""
-    return "systemctl start wakebus" if has_service_data(folder) else "bus serve"
+    if has_service_data(folder):
+        return "systemctl start wakebus"
+    return "bus up" if (folder / "demo").exists() else "bus serve"
 
 
 def where_else() -> str:

@@ -50,3 +50,8 @@ def test_without_a_service_nothing_is_said_of_one(service):
     (service / installed.SERVICE).unlink()
     assert installed.where_else() == ""
     assert installed.how_to_start(service / "data") == "bus serve"
+
+
+def test_a_folder_with_the_demonstrations_node_is_started_with_it(service, tmp_path):
+    (tmp_path / "own" / "demo").mkdir(parents=True)
+    assert installed.how_to_start(tmp_path / "own") == "bus up"

@@ -227,12 +227,12 @@ def move(caller: Caller, name: str, node: str, **options: Any) -> None:
 def rename(caller: Caller, name: str, new: str) -> None:
     """Give it another name; its mail stays its own."""
     answer = caller.bus.change_agent(name, name=new)
-    caller.done(
-        answer,
-        f"{harmless(name)} is {harmless(new)} now; "
-        "its node's watcher learns that by itself, and its token stays. "
-        "On that node, `bus-watcher install` writes its skill with the new name",
+    at_node = (
+        "; its node's watcher learns that by itself, and its token stays. "
+        "On that node, `bus-watcher install` writes its skill with the new name"
     )
+    shown = f"{harmless(name)} is {harmless(new)} now"
+    caller.done(answer, shown + (at_node if answer.get("node") else ""))
 
 
 @command.command("remove")

@@ -46,6 +46,8 @@ def test_an_agent_can_be_added_shown_changed_moved_renamed_paused_and_removed(as
     assert as_admin("agent", "move", "anna", "there").code == 0
     assert "bus agent resume anna" in as_admin("agent", "pause", "anna").out
     assert "bus-watcher install" in as_admin("agent", "rename", "anna", "hanna").out
+    assert as_admin("agent", "add", "pia", "--kind", "person").code == 0
+    assert as_admin("agent", "rename", "pia", "maria").out == "pia is maria now\n"
     shown = as_admin("agent", "show", "hanna").out
     assert "there" in shown
     assert "paused" in shown

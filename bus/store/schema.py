@@ -254,7 +254,13 @@ sa.Index(
     sqlite_where=sa.text("ended_ms IS NULL"),
     postgresql_where=sa.text("ended_ms IS NULL"),
 )
-sa.Index("ix_deliveries_recipient", deliveries.c.recipient_id, deliveries.c.ended_ms)
+sa.Index(
+    "ix_deliveries_recipient",
+    deliveries.c.recipient_id,
+    deliveries.c.ended_ms,
+    sqlite_where=sa.text("ended_ms IS NOT NULL"),
+    postgresql_where=sa.text("ended_ms IS NOT NULL"),
+)
 sa.Index(
     "ix_deliveries_held",
     deliveries.c.message_id,

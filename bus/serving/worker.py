@@ -24,6 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from bus.errors import RequestTimeoutError, TooManyConnectionsError
 from bus.serving.connections import HANDED_OVER, Connections
+from bus.serving.gathering import Gathering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +144,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         # One that sends half a body, or never reads its answer, must not keep the connection.
         sock.settimeout(PATIENCE_S)
         try:
-            super().handle_request(listener_name, req, sock, addr)
+            with Gathering(sock) as answer:
+                super().handle_request(listener_name, req, answer, addr)
             if self._mine.stream is not None:
                 raise StopIteration
         finally:
@@ -165,6 +167,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         That is opened by another greenlet: one keeps as much memory as its deepest call touched,
         and a connection may be kept for long.
         """
+        environ["gunicorn.socket"] = self._mine.client
         if environ["PATH_INFO"] != STREAM:
             return self._app(environ, start_response)
         begun: list[Callable[[bytes], None]] = []

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.store.schema import IS_HELD, RESULT_KEY, deliveries, holds, messages, wake_budgets
+from bus.store.schema import (
+    BEGUN_BY_BUS,
+    IS_HELD,
+    RESULT_KEY,
+    deliveries,
+    holds,
+    messages,
+    wake_budgets,
+)
 from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
@@ -19,13 +27,15 @@ PAIR = (bind("one"), bind("other"))
 ASKED = sa.select(bind("thread").label("thread")).subquery("asked")
 FROM = sa.func.coalesce(holds.c.released_ms, 0)
 IN_THREAD = sa.and_(messages.c.thread == bind("thread"), messages.c.created_ms > FROM)
+IS_TOLD = sa.and_(messages.c.sender_id.is_(None), messages.c.path != BEGUN_BY_BUS)
+"""What the bus tells of somebody's deed: it counts as a word of theirs."""
 BURST = (
     sa.select(sa.func.count())
     .select_from(messages.join(deliveries, deliveries.c.message_id == messages.c.id))
     .where(
         IN_THREAD,
         messages.c.created_ms > bind("minute_ms"),
-        messages.c.sender_id.in_(PAIR),
+        sa.or_(messages.c.sender_id.in_(PAIR), IS_TOLD),
         deliveries.c.recipient_id.in_(PAIR),
     )
     .correlate(holds)

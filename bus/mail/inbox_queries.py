@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from bus.mail.model import SYSTEM, WAITING
+from bus.mail.model import WAITING
 from bus.mail.queries import FULL, MINE, open_in, sender
-from bus.store.schema import deliveries, messages, participants
+from bus.store.schema import BEGUN_BY_BUS, deliveries, messages, participants
 from bus.store.statement import Statement, Update, bind
 
 if TYPE_CHECKING:
@@ -42,8 +41,6 @@ LEASED = Statement(
 )
 
 
-BEGUN_BY_BUS = json.dumps([SYSTEM])
-"""The path of what the bus wrote by itself: of no chain. What it tells of another's deed is."""
 SETTLED = Statement(
     sa.select(
         *(messages.c[name] for name in ("thread", "hops", "path", "sender_id", "reply_key")),

@@ -15,6 +15,7 @@ from bus.errors import (
 )
 from bus.mail import inbox_queries, queries
 from bus.mail.rules import refuse_worker
+from bus.store.schema import BEGUN_BY_BUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ class Request:
         """Find what the sender is at work on: mail of others that it has leased."""
         if self.leased is None:
             rows = inbox_queries.leased(self.tx.conn, self.principal.participant_id or 0)
-            self.leased = [row for row in rows if row.path != inbox_queries.BEGUN_BY_BUS]
+            self.leased = [row for row in rows if row.path != BEGUN_BY_BUS]
         return self.leased
 
     def find_settled(self) -> Sequence[Row]:

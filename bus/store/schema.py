@@ -215,6 +215,8 @@ sa.Index("ix_messages_sender", messages.c.sender_id, messages.c.created_ms)
 sa.Index("ix_messages_thread", messages.c.thread, messages.c.created_ms)
 index_known("ix_messages_in_reply_to", messages.c.in_reply_to)
 index_known("uq_messages_reply_key", messages.c.reply_key, unique=True)
+BEGUN_BY_BUS = '["wakebus"]'
+"""The path of what the bus wrote by itself: of no chain. What it tells of another's deed is."""
 RESULT_KEY = "run "
 """How the key of what the bus wrote at a run's end begins: a type can be claimed, this cannot."""
 

@@ -117,6 +117,19 @@ def test_honest_rounds_of_review_are_not_held(board):
     assert held_threads(board) == []
 
 
+def test_one_that_blocks_and_unblocks_a_task_without_end_is_held_as_a_burst(board):
+    task_id = board.add()
+    board.result("ann", task_id, "in_progress")
+    told = 0
+    for _ in range(30):
+        board.result("ben", task_id, "blocked")
+        board.result("ben", task_id, "in_progress")
+        told += len(board.mail_of("ann"))
+    assert told == 20
+    ((_, reason),) = held_threads(board)
+    assert reason == "guard: 21 messages between this pair in a minute, at most 20"
+
+
 def test_what_is_held_of_one_task_for_one_reader_has_an_end(board):
     task_id = board.add()
     hand_to_and_fro(board, task_id)

@@ -11,6 +11,7 @@ from bus.mail import inbox_queries, queries
 from bus.mail.model import PRIORITIES, RESULT, SYSTEM
 from bus.mail.redriving import Which, find_dead
 from bus.mail.rules import count_messages, quote
+from bus.mail.threads import is_result
 from bus.mail.tracing import sees_thread
 from bus.sections import Entry, Section
 
@@ -70,12 +71,12 @@ def tell_held(conn: sa.Connection, principal: Principal, span: Span) -> Section:
 def tell_said(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:
     """Tell which results came, and in which threads else something was said.
 
-    A worker's result is that of a run, and runs tell of it.
+    What the bus wrote at a run's end is that run's, and runs tell of it.
     """
     rows = queries.sent_since(conn, span.since_ms, SCAN)
     sees, is_cut = sight_of(conn, principal), len(rows) == SCAN
     seen = [row for row in rows if row.created_ms <= span.until_ms and sees(row)]
-    results = [row for row in seen if row.type == RESULT and row.from_kind != "worker"]
+    results = [row for row in seen if row.type == RESULT and not is_result(row)]
     entries = tuple(entry_of(row, row.created_ms, line_of(row)) for row in results[: span.most])
     threads: dict[str, list[Row]] = {}
     for row in seen:

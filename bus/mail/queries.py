@@ -150,10 +150,10 @@ def failed(  # noqa: PLR0913, PLR0917 - what narrows a list
 
 SENT_SINCE = Statement(
     sa.select(
-        *(messages.c[name] for name in ("thread", "type", "subject", "sender_id", "created_ms")),
+        *(messages.c[name] for name in ("thread", "type", "subject", "sender_id")),
+        *(messages.c[name] for name in ("created_ms", "reply_key")),
         *(deliveries.c[name] for name in ("message_id", "recipient_id", "seq")),
         sender.c.name.label("from_name"),
-        sender.c.kind.label("from_kind"),
         recipient.c.name.label("to_name"),
     )
     .select_from(

@@ -196,6 +196,8 @@ def test_failed_runs_come_before_dead_mail_and_finished_ones_with_the_results(da
 def test_what_a_worker_sent_of_a_run_is_told_once(day, work):
     work("fine", "completed")
     assert counts(ask(day, "alice")) == {"runs": 1, "waiting": 1}
+    day.send("wim", "alice", type="RESULT", subject="by hand, and of no run")
+    assert counts(ask(day, "alice"))["results"] == 1
 
 
 def raise_one(house, severity, subject):

@@ -160,7 +160,7 @@ def test_a_brief_tells_which_runs_came_to_nothing_and_where_the_rest_is(cast):
         claim = work(run_id, "claim", instance="one")["claim"]
         work(run_id, "end", claim=claim, status="failed", reason="no disk\x1b[2J\nall is well")
     told = pia("brief", "--limit", "1").out
-    assert "2 failed runs" in told.splitlines()[0]
+    assert "failed runs (2)" in told.splitlines()[0]
     (line,) = [line for line in told.splitlines() if " failed " in line and "two" in line]
     assert "no disk" in line
     assert "all is well" in line, "what a worker says begins no line of its own"

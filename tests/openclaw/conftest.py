@@ -1,4 +1,7 @@
-"""The real OpenClaw of the lab, one gateway per test module, with a model that does as told.
+"""The real OpenClaw of the lab: three gateways, with models that do as told.
+
+One is for the tests of single methods, two are the machines of the whole path. A test has agents of
+its own there, whose sessions no other test leaves in a state that it did not expect.
 
 The lab is found by WAKEBUS_LAB. Where that is not set these tests skip and say so; where it is,
 whatever goes wrong is a failure.
@@ -25,9 +28,15 @@ from tests.conftest import BIN, Bus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+WARM = "warm"  # for `warm_hooks` alone
 SLEEPERS = (
     *("beta", "by-gateway", "by-hook", "by-wake-hook", "by-command", "by-program", "by-auto"),
     *("by-fallback", "busy", "crowded", "waiting", "killed", "failing", "deaf", "deaf-by-hook"),
+    WARM,
+)
+ALONE = (
+    *("alpha", "probed", "broken", "silent", "followed", "patient", "late", "stopped", "killed"),
+    *("hooked", "heard", "commanded", "skilled", "unskilled", "worker", "other", WARM),
 )
 
 
@@ -39,7 +48,7 @@ def start_openclaw() -> Iterator[Callable[..., OpenClaw]]:
     started: list[OpenClaw] = []
 
     def start(name: str, *agents: str) -> OpenClaw:
-        instance = OpenClaw(f"test-{name}", find_port(), agents or ("alpha", "beta"))
+        instance = OpenClaw(f"test-{name}", find_port(), agents)
         started.append(instance)
         instance.fresh()
         return instance
@@ -49,10 +58,10 @@ def start_openclaw() -> Iterator[Callable[..., OpenClaw]]:
         instance.down()
 
 
-@pytest.fixture(scope="module")
-def openclaw(start_openclaw: Callable[..., OpenClaw], request: pytest.FixtureRequest) -> OpenClaw:
-    """One gateway for the module, with the agents alpha and beta."""
-    return start_openclaw(request.module.__name__.rpartition(".")[2].replace("_", "-"))
+@pytest.fixture(scope="session")
+def openclaw(start_openclaw: Callable[..., OpenClaw]) -> OpenClaw:
+    """One gateway for all tests that need no bus; what its model says is for all agents."""
+    return start_openclaw("alone", *ALONE)
 
 
 @pytest.fixture(scope="session")

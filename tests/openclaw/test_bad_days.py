@@ -9,7 +9,7 @@ import pytest
 from realopenclaw import await_that
 from wholepath import ACK, LADDER, READ, states, unseen
 
-pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(900)]
 BUS_SETTINGS = {
     "BUS_MAX_ATTEMPTS": "2",
     "BUS_BACKOFF_FIRST_S": "0.2",
@@ -29,6 +29,7 @@ def nodes(household, machines):
     household.add_node("here", here, {"alpha": ["method=gateway"]})
     household.add_node("there", there, by_gateway | {"deaf-by-hook": ["method=hook"]})
     household.add_person("boss")
+    there.openclaw.warm_hooks("warm")
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_what_a_blind_method_never_saw_read_is_counted_and_the_sender_is_told(ho
     task_id = household.send("boss", "deaf-by-hook", "please")
     household.follow("boss", task_id, "dead")
     assert [wake["result"] for wake in household.await_idle("deaf-by-hook")] == ["unread"] * 2
-    assert len(there.turns("deaf-by-hook")) == 2
+    await_that(lambda: len(there.turns("deaf-by-hook")) == 2, "it was not woken twice")
     body = household.failure_of("boss", task_id)["body"]
     assert "nothing was read within 4 s of the call" in body
 
@@ -127,7 +128,7 @@ def test_an_agent_is_woken_to_learn_that_its_message_came_to_nothing(household, 
 def crash(household, machines):
     """Kill the gateway with a turn that has read and mail that waits; start it again."""
     _, there = machines
-    there.behave("killed", READ, ACK | {"delay": 120})
+    there.behave("killed", READ, ACK | {"delay": 600})
     there.behave("waiting", READ, ACK, DONE)
     read = household.send("boss", "killed", "worth doing twice")
     household.follow("boss", read, "read")
@@ -145,7 +146,7 @@ def crash(household, machines):
 def test_mail_that_waits_for_a_killed_gateway_wakes_its_reader_when_it_is_back(
     household, there, crash
 ):
-    task = household.follow("boss", crash["waiting"], "acked", 90)
+    task = household.follow("boss", crash["waiting"], "acked")
     rungs = states(task)
     assert rungs[:4] == ["accepted", "queued", "notified", "queued"]
     assert rungs[-4:] == ["notified", "woken", "read", "acked"]
@@ -155,8 +156,13 @@ def test_mail_that_waits_for_a_killed_gateway_wakes_its_reader_when_it_is_back(
 
 
 def test_mail_that_was_read_in_a_killed_turn_comes_again_and_is_acked(household, crash):
-    task = household.follow("boss", crash["read"], "acked", 120)
-    assert states(task) == [*LADDER[:5], *LADDER[1:]]
+    task = household.follow("boss", crash["read"], "acked")
+    rungs = states(task)
+    assert rungs[:6] == [*LADDER[:5], "queued"]
+    assert rungs[-4:] == LADDER[2:]
+    assert rungs.count("read") == 2
     assert "the turn failed" in task["ladder"][5]["reason"]
     assert (task["attempt"], task["failed_attempts"]) == (2, 1)
-    assert [wake["result"] for wake in household.await_idle("killed")] == ["failed", "ended"]
+    results = [wake["result"] for wake in household.await_idle("killed")]
+    # while OpenClaw takes up again what the killed turn was at, it begins no other
+    assert [result for result in results if result != "no_turn"] == ["failed", "ended"]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from wholepath import ACK, READ, WATCHER
 
-pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(900)]
 DONE = {"text": "Inbox done."}
 
 

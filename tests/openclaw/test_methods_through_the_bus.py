@@ -10,7 +10,7 @@ import json
 import pytest
 from wholepath import ACK, ANSWER, LADDER, READ, states, unseen
 
-pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(900)]
 DONE = {"text": "Inbox done."}
 ASK_OPENCLAW = ["openclaw", "agent", "--agent", "by-program", "-m", "{text}"]
 METHODS = {
@@ -31,6 +31,7 @@ def nodes(household, machines):
     household.add_node("there", there, METHODS)
     plain = {"by-wake-hook": ["method=hook"], "by-fallback": ["method=auto"]}
     household.add_node("plain", there, plain, config=write_plain(there.openclaw))
+    there.openclaw.warm_hooks("warm")
 
 
 def write_plain(openclaw):
@@ -60,7 +61,7 @@ def test_a_sleeper_reads_and_answers_and_its_trace_says_what_was_seen(
     here, there = machines
     there.behave(sleeper, READ, ANSWER, DONE)
     task_id = household.send_by_turn(here, "alpha", sleeper, f"a question for {sleeper}")
-    task = household.follow("alpha", task_id, "acked", 90)
+    task = household.follow("alpha", task_id, "acked")
     assert states(task) == LADDER
     assert unseen(task) == not_seen
 
@@ -75,7 +76,7 @@ def test_a_program_that_asks_openclaw_gets_the_message_and_its_words_are_the_ans
     here, there = machines
     there.behave("by-program", {"text": "Forty-two."}, match="begin: data, not instructions")
     task_id = household.send_by_turn(here, "alpha", "by-program", "how many are there?")
-    task = household.follow("alpha", task_id, "acked", 90)
+    task = household.follow("alpha", task_id, "acked")
     assert (states(task), unseen(task)) == (LADDER, [])
 
     wake = household.await_idle("by-program")[0]

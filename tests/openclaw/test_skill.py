@@ -8,15 +8,15 @@ import pytest
 
 from watcher import skill
 
-pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(900)]
 
 
 def test_openclaw_takes_it_as_ready_for_the_agent_that_has_it(openclaw):
-    folder = openclaw.folder / "ws" / "alpha" / "skills" / skill.NAME
+    folder = openclaw.folder / "ws" / "skilled" / "skills" / skill.NAME
     folder.mkdir(parents=True)
-    (folder / skill.FILE_NAME).write_text(skill.render("alpha", "http://127.0.0.1:8091"))
-    assert _find_skill(openclaw, "alpha")["eligible"] is True
-    assert _find_skill(openclaw, "beta") is None
+    (folder / skill.FILE_NAME).write_text(skill.render("skilled", "http://127.0.0.1:8091"))
+    assert _find_skill(openclaw, "skilled")["eligible"] is True
+    assert _find_skill(openclaw, "unskilled") is None
 
 
 def _find_skill(openclaw, agent):

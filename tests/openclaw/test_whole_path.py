@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from wholepath import ACK, ANSWER, LADDER, READ, states, unseen
 
-pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(900)]
 DONE = {"text": "Inbox done."}
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realopenclaw import await_that
+from realopenclaw import WAIT_S, await_that
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,11 +85,15 @@ class Machine:
         }
         self._ask("agent", params)
 
-    def finish_turn(self, message: str, within_s: float = 90) -> None:
+    def finish_turn(self, message: str) -> None:
         """Wait until the turn that a message began has ended well."""
-        params = {"runId": f"owner-{message}", "timeoutMs": int(within_s * 1000)}
-        answer = self._ask("agent.wait", params)
-        assert answer["status"] == "ok", answer
+        params = {"runId": f"owner-{message}", "timeoutMs": 10_000}
+
+        def look() -> str | None:
+            status = str(self._ask("agent.wait", params)["status"])
+            return None if status == "timeout" else status
+
+        assert await_that(look, f"the turn of {message!r} does not end") == "ok"
 
     def was_shown(self, agent: str, text: str) -> bool:
         """Say whether a tool of an agent's turn gave its model a text."""
@@ -167,7 +171,7 @@ class Household:
         machine.start_turn(sender, f"Run this:\n{command}")
         return str(await_that(lambda: self._sent(sender, to), f"{sender} never sent anything"))
 
-    def follow(self, sender: str, message_id: str, state: str, within_s: float = 60) -> Any:
+    def follow(self, sender: str, message_id: str, state: str, within_s: float = WAIT_S) -> Any:
         """Give what the sender sees of a message once it is so far."""
         return self.bus.follow_until(self.tokens[sender], message_id, state, within_s)
 

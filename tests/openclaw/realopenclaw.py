@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 FIRST_PORT = 29110
 PORT_STEP = 10
 START_LIMIT_S = 240
+HEARTBEAT = '"every": "30m"'
 START_TRIES = 4
 WAIT_S = 180.0
 """How long anything may take that is only a matter of a loaded machine."""
 
 
 @cache
-def lab_without_upkeep() -> Path:
-    """Give the lab's script with a configuration that leaves the sessions' upkeep out.
+def quiet_lab() -> Path:
+    """Give the lab's script with a configuration in which OpenClaw does nothing by itself.
 
-    On a loaded machine the upkeep of OpenClaw 2026.9.6 may take its database away from its own
-    gateway until a restart ("Agent database cleanup failed", watcher/gatewayverdict.py).
+    Its heartbeats begin a turn of each agent every half an hour, at any moment of it, which a test
+    would take for its own; without them `/hooks/wake` would begin none, so they are a year apart.
+    The sessions' upkeep is left out: on a loaded machine that of OpenClaw 2026.9.6 may take its
+    database away from its own gateway until a restart ("Agent database cleanup failed",
+    watcher/gatewayverdict.py).
     """
     lab = Path(os.environ["WAKEBUS_LAB"]) / "openclaw"
     ours = Path(tempfile.mkdtemp(prefix="wakebus-openclaw-"))
@@ -44,6 +48,8 @@ def lab_without_upkeep() -> Path:
     template = ours / "openclaw.json.tmpl"
     text = template.read_text()
     template.unlink()
+    assert HEARTBEAT in text, template
+    text = text.replace(HEARTBEAT, '"every": "8760h"')
     template.write_text(text.replace("{", '{\n  "session": {"maintenance": {"mode": "warn"}},', 1))
     return ours / "openclaw-lab.sh"
 
@@ -196,7 +202,7 @@ class OpenClaw:
 
     def _ask_lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [lab_without_upkeep(), *arguments],
+            [quiet_lab(), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -1,7 +1,7 @@
-"""The real OpenClaw of the lab: three gateways, with models that do as told.
+"""The real OpenClaw of the lab: two gateways for all tests, with models that do as told.
 
-One is for the tests of single methods, two are the machines of the whole path. A test has agents of
-its own there, whose sessions no other test leaves in a state that it did not expect.
+One is enough for the tests of single methods, both are the machines of the whole path. A test has
+agents of its own there, whose sessions no other test leaves in a state that it did not expect.
 
 The lab is found by WAKEBUS_LAB. Where that is not set these tests skip and say so; where it is,
 whatever goes wrong is a failure.
@@ -34,9 +34,9 @@ SLEEPERS = (
     *("by-fallback", "busy", "crowded", "waiting", "killed", "failing", "deaf", "deaf-by-hook"),
     WARM,
 )
-ALONE = (
-    *("alpha", "probed", "broken", "silent", "followed", "patient", "late", "stopped", "killed"),
-    *("hooked", "heard", "commanded", "skilled", "unskilled", "worker", "other", WARM),
+ON_THE_FIRST = (
+    *("alpha", "steady", "probed", "broken", "silent", "followed", "patient", "late", "stopped"),
+    *("killed", "hooked", "heard", "commanded", "skilled", "unskilled", "worker", "other", WARM),
 )
 
 
@@ -60,14 +60,16 @@ def start_openclaw() -> Iterator[Callable[..., OpenClaw]]:
 
 @pytest.fixture(scope="session")
 def openclaw(start_openclaw: Callable[..., OpenClaw]) -> OpenClaw:
-    """One gateway for all tests that need no bus; what its model says is for all agents."""
-    return start_openclaw("alone", *ALONE)
+    """The first gateway."""
+    return start_openclaw("here", *ON_THE_FIRST)
 
 
 @pytest.fixture(scope="session")
-def machines(start_openclaw: Callable[..., OpenClaw]) -> tuple[Machine, Machine]:
-    """Two gateways for all tests of the whole path; each test has a sleeper of its own."""
-    return Machine(start_openclaw("here", "alpha")), Machine(start_openclaw("there", *SLEEPERS))
+def machines(
+    openclaw: OpenClaw, start_openclaw: Callable[..., OpenClaw]
+) -> tuple[Machine, Machine]:
+    """Both gateways; each test has a sleeper of its own on the second."""
+    return Machine(openclaw), Machine(start_openclaw("there", *SLEEPERS))
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def gateway(settings):
 
 @pytest.fixture
 def start(openclaw, settings):
-    """Start a turn: `start(method, "alpha", limit_s=…)`."""
+    """Start a turn: `start(method, "steady", limit_s=…)`."""
     stops = []
 
     def begin(method, name, *, limit_s=WAIT_S, turn_id=None, text=None):
@@ -133,7 +133,7 @@ def start(openclaw, settings):
 
 def test_it_reports_a_turn_from_its_admission_to_its_end(openclaw, gateway, start):
     since = openclaw.model_seq()
-    turn = start(gateway, "alpha", text="Mail for you: exactly this text.")
+    turn = start(gateway, "steady", text="Mail for you: exactly this text.")
     assert turn.join() == Outcome("ended")
     used = turn.outcome.usage
     assert (used.tokens_in, used.tokens_out, used.cost_usd) == (10, 5, 0.0)  # the lab's model's
@@ -144,7 +144,7 @@ def test_it_reports_a_turn_from_its_admission_to_its_end(openclaw, gateway, star
 
 
 def test_it_buys_no_second_turn_for_the_same_wake(openclaw, gateway, start):
-    first = start(gateway, "alpha", text="Only once, please.")
+    first = start(gateway, "steady", text="Only once, please.")
     first.join()
     since = openclaw.model_seq()
     again = Turn(gateway, first.wake, first.agent).start()
@@ -228,7 +228,7 @@ def test_it_refuses_a_wrong_token_with_a_reason(openclaw, settings, start, tmp_p
     config.write_text(openclaw.config.read_text().replace(openclaw.gateway_token, "wrong"))
     wrong = OpenClawSettings(config=config)
     method = Gateway(Settings(Folder(tmp_path), "http://127.0.0.1:1", "n1", openclaw=wrong))
-    outcome = start(method, "alpha").join()
+    outcome = start(method, "steady").join()
     assert outcome.state == "no_turn"
     assert "refuses us" in outcome.reason
     assert "wrong" not in outcome.reason
@@ -286,7 +286,7 @@ def test_the_command_knows_an_absent_agent(settings, start):
 
 def test_auto_takes_the_gateway_where_it_answers(settings, gateway):
     auto = Auto([gateway, Hook(settings), Command(settings)])
-    name, why = auto.choice(AgentSettings("alpha"))
+    name, why = auto.choice(AgentSettings("steady"))
     assert name == "gateway"
     assert "the turn's end can be seen" in why
 
@@ -304,20 +304,20 @@ def test_a_turn_that_a_restart_killed_is_reported_as_failed(openclaw, gateway, s
     outcome = turn.join()
     assert outcome.state == "failed"
     assert "restart" in outcome.reason
-    assert start(gateway, "alpha").join() == Outcome("ended")
+    assert start(gateway, "steady").join() == Outcome("ended")
 
 
 def test_no_turn_comes_of_a_gateway_that_is_down(openclaw, gateway, settings, start):
     openclaw.kill()
-    outcome = start(gateway, "alpha").join()
+    outcome = start(gateway, "steady").join()
     assert (outcome.state, outcome.permanent) == ("no_turn", False)
     assert "no gateway at" in outcome.reason
-    assert start(Hook(settings), "alpha").join().state == "no_turn"
+    assert start(Hook(settings), "steady").join().state == "no_turn"
     auto = Auto([gateway, Hook(settings), Command(settings)])
-    assert start(auto, "alpha").join() == outcome
+    assert start(auto, "steady").join() == outcome
     openclaw.up()
     await_that(
-        lambda: auto.choice(AgentSettings("alpha"))[0] == "gateway",
+        lambda: auto.choice(AgentSettings("steady"))[0] == "gateway",
         "the gateway is not chosen again",
     )
-    assert start(auto, "alpha").join() == Outcome("ended")
+    assert start(auto, "steady").join() == Outcome("ended")

@@ -11,8 +11,9 @@ import uuid
 from dataclasses import dataclass, field
 
 import pytest
-from realopenclaw import WAIT_S, await_that
+from realopenclaw import START_LIMIT_S, WAIT_S, await_that
 
+from watcher import gatewayturns
 from watcher.gatewayverdict import SILENT_END
 from watcher.methods.auto import Auto
 from watcher.methods.base import Outcome, Wake
@@ -294,7 +295,8 @@ def test_auto_takes_the_gateway_where_it_answers(settings, gateway):
 # ------------------------------------------------------------------------------- the gateway dies
 
 
-def test_a_turn_that_a_restart_killed_is_reported_as_failed(openclaw, gateway, start):
+def test_a_turn_that_a_restart_killed_is_reported_as_failed(openclaw, gateway, start, monkeypatch):
+    monkeypatch.setattr(gatewayturns, "RETURN_S", START_LIMIT_S)
     openclaw.say("Never said.", delay_s=600)
     turn = start(gateway, "killed", text="A turn that will be killed.")
     openclaw.await_model("A turn that will be killed.")

@@ -10,14 +10,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from realopenclaw import WAIT_S, await_that
+from realopenclaw import START_LIMIT_S, WAIT_S, await_that
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "watcher"))
 
 from fakebus import FakeBus
 from fakeruns import Runs
 
-from watcher import address, privatefile
+from watcher import address, gatewayturns, privatefile
 from watcher.bus import Bus
 from watcher.clock import SystemClock
 from watcher.gatewaylink import GatewayLink
@@ -179,15 +179,16 @@ def test_a_transcript_goes_when_that_is_asked_for_and_only_then(
 
 
 def test_a_gateway_that_is_killed_in_mid_run_is_a_failed_run_that_does_not_go_on(
-    openclaw, runs, dispatch, ask
+    openclaw, runs, dispatch, ask, monkeypatch
 ):
+    monkeypatch.setattr(gatewayturns, "RETURN_S", START_LIMIT_S)
     behave(openclaw, {"exec": "sleep 1"}, {"text": "Too late.", "delay": 600})
     since = openclaw.model_seq()
     run_id = dispatch(task="Outlive your gateway.", limit_s=600)
     await_that(lambda: len(asked_of_worker(openclaw, since)) == 2, "the turn never got so far")
     openclaw.kill()
     openclaw.up()
-    end = runs.await_end(run_id, WAIT_S)
+    end = runs.await_end(run_id, START_LIMIT_S)
     assert end["status"] == "failed"
     assert "Task execution process exited before restart." in end["reason"]
     behave(openclaw, {"text": "Done."})

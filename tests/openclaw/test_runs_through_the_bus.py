@@ -7,6 +7,7 @@ becomes of a child, of its gateway or of the bus, alpha is woken, reads the resu
 from __future__ import annotations
 
 import json
+import re
 import signal
 from contextlib import contextmanager
 
@@ -213,5 +214,6 @@ def test_a_child_whose_gateway_is_killed_is_told_as_failed(machines, dispatch, a
     there.openclaw.up()
     shown, ladder = await_told(run_id)
     assert (shown["state"], ladder) == ("failed", LADDER)
-    assert "restart" in shown["reason"]
+    # on a loaded machine it is away for longer than the watcher waits for it
+    assert re.search("restart|went away in mid-turn", shown["reason"]), shown["reason"]
     assert here.was_shown("alpha", "outlive-your-gateway by beta: failed")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 from typing import Protocol
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -33,7 +34,7 @@ class RandomIds:
     """Identity from the operating system's randomness."""
 
     def new(self, prefix: str, at_ms: int) -> str:
-        return f"{prefix}_{encode(at_ms, TIME_CHARS)}{self.secret(RANDOM_CHARS)}"
+        return f"{prefix}_{time_part(at_ms)}{self.secret(RANDOM_CHARS)}"
 
     def secret(self, chars: int) -> str:
         return encode(secrets.randbits(5 * chars), chars)
@@ -49,7 +50,7 @@ class CountingIds:
         self._count = 0
 
     def new(self, prefix: str, at_ms: int) -> str:
-        return f"{prefix}_{encode(at_ms, TIME_CHARS)}{self.secret(RANDOM_CHARS)}"
+        return f"{prefix}_{time_part(at_ms)}{self.secret(RANDOM_CHARS)}"
 
     def secret(self, chars: int) -> str:
         self._count += 1
@@ -57,6 +58,12 @@ class CountingIds:
 
     def fraction(self) -> float:
         return 0.5
+
+
+@lru_cache(maxsize=8)
+def time_part(at_ms: int) -> str:
+    """Write the time in an id; all that one transaction makes have the same."""
+    return encode(at_ms, TIME_CHARS)
 
 
 def encode(number: int, chars: int) -> str:

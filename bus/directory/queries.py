@@ -18,7 +18,16 @@ THERE = participants.c.removed_ms.is_(None)
 
 
 WITH_ID = Statement(sa.select(participants).where(participants.c.id == bind("of")))
-NAMED = Statement(sa.select(participants).where(participants.c.name == bind("name"), THERE))
+KNOWN = (
+    *("id", "name", "kind", "node_id", "local_agent", "session_key", "display_name"),
+    *("accepts", "paused", "paused_ms", "removed_ms", "lead", "quiet"),
+)
+"""What a participant is made of: each send looks one up, and pays for every column."""
+NAMED = Statement(
+    sa.select(*(participants.c[name] for name in KNOWN)).where(
+        participants.c.name == bind("name"), THERE
+    )
+)
 
 
 def participant(conn: sa.Connection, participant_id: int) -> Row | None:

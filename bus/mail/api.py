@@ -71,12 +71,9 @@ def draft_of(principal: Principal, body: SendBody) -> Draft:
     for name in (body.sender, body.from_agent):
         if name not in {None, principal.name}:
             raise SenderMismatchError(f"this token is {principal.name}'s; leave 'from' out")
-    fields = {
-        name: value
-        for name, value in msgspec.structs.asdict(body).items()
-        if value is not None and value is not msgspec.UNSET
-    }
-    for name in ("sender", "from_agent"):
+    # Only what differs from the defaults is here, and those are `read_draft`'s too.
+    fields = {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}
+    for name in ("from", "from_agent"):
         fields.pop(name, None)
     return rules.read_draft(fields, limits(), runtime().clock.now_ms())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bus.clock import to_text
@@ -46,7 +47,7 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
             "id": message_id,
             "thread": context.thread,
             "hops": context.hops,
-            "path": json.dumps(context.path),
+            "path": write_path(context.path),
             "sender_id": sender_id,
             "trust": trust,
             "type": draft.type,
@@ -74,6 +75,12 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
         answers=draft.in_reply_to or "",
     )
     return Sent(message_id, draft, sender_id, SYSTEM if sender_id is None else context.path[-1])
+
+
+@lru_cache(maxsize=256)
+def write_path(path: tuple[str, ...]) -> str:
+    """Write by whom a thread came here; the messages of a list share it."""
+    return json.dumps(path)
 
 
 def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> dict[str, str]:

@@ -80,11 +80,11 @@ class Concerns:
     node_id: int | None = None
     compartment: str | None = None
 
-    def topics(self) -> set[str]:
+    def topics(self) -> list[str]:
         """Name who must look again."""
-        people = {self.participant_id, self.sender_id} - {None}
-        topics = {participant_topic(who) for who in people if who is not None}
-        return topics | ({node_topic(self.node_id)} if self.node_id is not None else set())
+        people = (self.participant_id, self.sender_id)
+        topics = [participant_topic(who) for who in people if who is not None]
+        return topics if self.node_id is None else [*topics, node_topic(self.node_id)]
 
 
 def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concerns) -> int:

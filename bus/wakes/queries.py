@@ -38,7 +38,11 @@ LAST_CLOSED = Statement(
     .order_by(wakes.c.generation.desc())
     .limit(1)
 )
-AGENT = Statement(sa.select(participants).where(participants.c.id == bind("whose")))
+JUDGED = ("id", "kind", "node_id", "paused", "removed_ms", "quiet", "generation", "wake_failures")
+"""By what it is judged whether an agent is woken: each send looks, and pays for every column."""
+AGENT = Statement(
+    sa.select(*(participants.c[name] for name in JUDGED)).where(participants.c.id == bind("whose"))
+)
 NEXT_GENERATION = Statement(
     participants.update()
     .where(participants.c.id == bind("whose"))

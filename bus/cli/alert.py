@@ -9,7 +9,7 @@ import click
 from bus.alerts.model import SEVERITIES, USUAL
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import facts, harmless, local_second, say, say_more, table
+from bus.cli.output import behind_bar, facts, harmless, local_second, say, say_more, table
 from bus.cli.words import read_text
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def show_alert(alert: Mapping[str, Any]) -> None:
         say(later(alert).removeprefix("; "))
     if alert["body"]:
         say()
-        say(harmless(alert["body"], lines=True))
+        for line in behind_bar(alert["body"]):
+            say(line)
 
 
 @command.command("settle")

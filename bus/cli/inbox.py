@@ -10,7 +10,7 @@ import click
 
 from bus.cli.calling import Caller, calls_bus
 from bus.cli.next_steps import invoked
-from bus.cli.output import harmless, local_time, paint, say, table
+from bus.cli.output import behind_bar, harmless, local_time, paint, say, table
 from bus.cli.words import DURATION_S
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def show_item(item: Mapping[str, Any]) -> None:
     if item.get("in_reply_to"):
         word = "about" if item["from"] == THE_BUS else "answers"
         say(f"  {word} {harmless(item['in_reply_to'])}")
-    for line in harmless(item["body"], lines=True).split("\n"):
-        say(f"  | {line}".rstrip())
+    for line in behind_bar(item["body"]):
+        say(line)
     if item.get("body_truncated"):
         which = f"--id {harmless(item['id'])} --max-bytes {item['body_bytes']}"
         whole = f"{invoked('bus')} inbox {which}"

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories that move a cursor, hide text, turn its direction or forge a line."""
@@ -63,6 +63,12 @@ def harmless(text: object, *, lines: bool = False) -> str:
         else escape(char)
         for char in whole
     )
+
+
+def behind_bar(text: object) -> Iterator[str]:
+    """Write what others wrote, a line each, so that none of it can pass for a line of ours."""
+    for line in harmless(text, lines=True).rstrip("\n").split("\n"):
+        yield f"  | {line}".rstrip()
 
 
 def escape(char: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.cli.ladder import OFFSET_WIDTH, draw_reason, write_offset
-from bus.cli.output import harmless, local_time, paint, paint_state
+from bus.cli.output import behind_bar, harmless, local_time, paint, paint_state
 from bus.clock import from_text
 
 if TYPE_CHECKING:
@@ -95,9 +95,3 @@ def results(run: Mapping[str, Any]) -> Iterator[str]:
     if run.get("output"):
         yield "\nWhat the worker said:"
         yield from behind_bar(run["output"])
-
-
-def behind_bar(text: str) -> Iterator[str]:
-    """Write what a worker said so that no line of it can pass for one of ours."""
-    for line in harmless(text, lines=True).rstrip("\n").split("\n"):
-        yield f"  | {line}".rstrip()

@@ -9,7 +9,7 @@ import click
 from bus.board.model import STATUSES
 from bus.cli import completing
 from bus.cli.calling import Caller, calls_bus
-from bus.cli.output import facts, harmless, local_second, paint, say, say_more, table
+from bus.cli.output import behind_bar, facts, harmless, local_second, paint, say, say_more, table
 from bus.cli.words import read_text
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ def show_task(task: Mapping[str, Any]) -> None:
     )
     if task["body"]:
         say()
-        for line in harmless(task["body"], lines=True).split("\n"):
-            say(f"  | {line}".rstrip())
+        for line in behind_bar(task["body"]):
+            say(line)
     show_history(task)
     for move in task["moves"]:
         why = " --note WHY" if move["needs_note"] else ""

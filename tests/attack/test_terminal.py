@@ -48,6 +48,11 @@ SHOWN = {
     "bus cost": ("admin", []),
     "bus cost --thread": ("admin", ["--thread", EVIL]),
     "bus agent import": ("admin", ["CONFIG", "--dry-run"]),
+    "bus alert raise": ("dan", [EVIL, EVIL, "--about", EVIL]),
+    "bus alert raise --body": ("dan", ["flood", EVIL]),
+    "bus alert list": ("pia", []),
+    "bus alert show": ("pia", ["ALERT"]),
+    "bus alert settle": ("pia", ["ALERT", "--reason", EVIL]),
     "bus task add": ("ann", [EVIL, EVIL, "--reviewer", EVIL]),
     "bus task list": ("pia", []),
     "bus task list --holder": ("pia", ["--holder", EVIL]),
@@ -121,7 +126,10 @@ def written(world, tmp_path_factory):
     claim = {"status": "in_progress", "note": EVIL}
     assert world.call("ann", "PATCH", f"/api/tasks/{card}", claim)[0] == 200
     world.call("ben", "POST", f"/api/tasks/{card}/notes", {"text": EVIL})
-    run = {"RUN": end_run(world), "OPEN": world.dispatch("ann")}
+    alert = {"severity": "critical", "subject": "fire", "body": EVIL}
+    status, raised = world.call("ann", "POST", "/api/alerts", alert)
+    assert status == 201, raised
+    run = {"ALERT": raised["id"], "RUN": end_run(world), "OPEN": world.dispatch("ann")}
     words = {"CARD": card, "HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
     config = tmp_path_factory.mktemp("openclaw") / "openclaw.json"
     entries = {"evil": {"name": EVIL, "workspace": EVIL, "identity": {"name": EVIL}}, EVIL: {}}

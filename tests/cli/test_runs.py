@@ -47,7 +47,7 @@ def test_a_run_is_dispatched_listed_shown_and_told(cast):
     rungs = [line.split()[3] for line in shown.out.splitlines() if line.lstrip().startswith("+")]
     assert rungs == ["submitted", "queued", "working", "failed"]
     assert "no disk" in shown.out
-    assert shown.out.endswith("\n\n  | half[2J\n"), shown.out
+    assert shown.out.endswith("\n\nWhat the worker said:\n  | half[2J\n"), shown.out
     assert "\x1b" not in shown.out
     assert pia("run", "list").out.startswith("no open runs; ")
     assert run_id in pia("run", "list", "--state", "failed").out

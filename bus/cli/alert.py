@@ -15,7 +15,7 @@ from bus.cli.words import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HEADINGS = ("ID", "SEVERITY", "STATE", "BY", "TOLD", "SUBJECT")
+HEADINGS = ("ID", "SEVERITY", "STATE", "BY", "TOLD", "ABOUT", "SUBJECT")
 id_argument = click.argument("alert_id", metavar="ID", shell_complete=completing.alerts)
 
 
@@ -81,7 +81,10 @@ def list_alerts(caller: Caller, *, every: bool, **which: Any) -> None:
 def show_list(answer: Mapping[str, Any], none: str) -> None:
     """Write a page of alerts."""
     rows = [
-        (one["id"], one["severity"], one["state"], one["by"], told(one), one["subject"])
+        (
+            *(one[name] for name in ("id", "severity", "state", "by")),
+            *(told(one), one["about"] or "-", one["subject"]),
+        )
         for one in answer["alerts"]
     ]
     table(HEADINGS, rows, none=none)

@@ -36,7 +36,18 @@ SLEEPERS = (
 )
 ON_THE_FIRST = (
     *("alpha", "steady", "probed", "broken", "silent", "followed", "patient", "late", "stopped"),
-    *("killed", "hooked", "heard", "commanded", "skilled", "unskilled", "worker", "other", WARM),
+    *(
+        "killed",
+        "hooked",
+        "heard",
+        "commanded",
+        "skilled",
+        "unskilled",
+        "worker",
+        "mortal",
+        "other",
+        WARM,
+    ),
 )
 
 

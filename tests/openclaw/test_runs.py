@@ -34,6 +34,9 @@ from watcher.settings import (
 
 pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(900)]
 FILE = "checkpoints/subagent-audit.md"
+# Some seconds after a stopped run OpenClaw begins a turn of its worker's own session, too: whoever
+# counts turns, or kills them, has a worker that did nothing before.
+WORKERS = ("worker", "mortal")
 OTHER_MODEL = "scripted/other-model"
 CHECKS = {"kept": ("grep", "-q", "four", FILE), "no": ("false",)}
 
@@ -52,15 +55,16 @@ def runs(bus):
 
 @pytest.fixture(scope="module")
 def desk(openclaw, bus, tmp_path_factory):
-    """A node whose worker is an agent of OpenClaw, in the workspace that OpenClaw says."""
+    """A node each of whose workers is an agent of OpenClaw, in the workspace that OpenClaw says."""
     folder = Folder(tmp_path_factory.mktemp("node") / "wakebus")
     for path in (folder.path, folder.state):
         privatefile.make_folder(path)
     privatefile.write(folder.node_token_file, "wb_node_secret\n")
-    privatefile.write(folder.header_file("worker"), f"{BEARER}wb_agent_worker\n")
+    for name in WORKERS:
+        privatefile.write(folder.header_file(name), f"{BEARER}wb_agent_{name}\n")
     what = RunSettings(verify=CHECKS, models=(OTHER_MODEL,))
     where = OpenClawSettings(config=openclaw.config)
-    agents = {"worker": AgentSettings("worker", method="gateway", runs=what)}
+    agents = {name: AgentSettings(name, method="gateway", runs=what) for name in WORKERS}
     settings = Settings(folder, bus.url, "pi", agents, openclaw=where)
     clock, stop = SystemClock(), threading.Event()
     methods = Methods(settings, clock)
@@ -82,11 +86,11 @@ def ask(openclaw):
 
 @pytest.fixture
 def dispatch(desk, runs, request):
-    """Offer a run to the worker under the test's own id; gives the id."""
+    """Offer a run to a worker under the test's own id; gives the id."""
 
-    def offer(**order):
+    def offer(worker="worker", **order):
         run_id = f"r_{len(runs.orders)}{request.node.name.replace('_', '')[:20]}"
-        runs.offer(run_id, "worker", push=False, local_agent="worker", **order)
+        runs.offer(run_id, worker, push=False, local_agent=worker, **order)
         desk.adopt()
         return run_id
 
@@ -102,8 +106,8 @@ def workspace(ask):
     return Path(agents["worker"]["workspace"])
 
 
-def asked_of_worker(openclaw, since):
-    return [one for one in openclaw.model_log(since) if one["model"] == "worker-model"]
+def asked_of(worker, openclaw, since):
+    return [one for one in openclaw.model_log(since) if one["model"] == f"{worker}-model"]
 
 
 def test_a_workers_file_words_and_cost_come_back_from_a_session_of_its_own(
@@ -118,7 +122,7 @@ def test_a_workers_file_words_and_cost_come_back_from_a_session_of_its_own(
     assert end["verify"]["exit_code"] == 0
     assert end["tokens_in"] > 0
     assert (workspace(ask) / FILE).read_text() == "four files\n"
-    asked = asked_of_worker(openclaw, since)
+    asked = asked_of("worker", openclaw, since)
     assert len(asked) == 2
     assert "Count the files of this run." in asked[0]["last_user"]
     assert runs.calls("claim", run_id)[0]["workspace"] == str(workspace(ask))
@@ -184,8 +188,8 @@ def test_a_gateway_that_is_killed_in_mid_run_is_a_failed_run_that_does_not_go_on
     monkeypatch.setattr(gatewayturns, "RETURN_S", START_LIMIT_S)
     behave(openclaw, {"exec": "sleep 1"}, {"text": "Too late.", "delay": 600})
     since = openclaw.model_seq()
-    run_id = dispatch(task="Outlive your gateway.", limit_s=600)
-    await_that(lambda: len(asked_of_worker(openclaw, since)) == 2, "the turn never got so far")
+    run_id = dispatch("mortal", task="Outlive your gateway.", limit_s=600)
+    await_that(lambda: len(asked_of("mortal", openclaw, since)) == 2, "the turn never got so far")
     openclaw.kill()
     openclaw.up()
     end = runs.await_end(run_id, START_LIMIT_S)
@@ -193,9 +197,9 @@ def test_a_gateway_that_is_killed_in_mid_run_is_a_failed_run_that_does_not_go_on
     assert "Task execution process exited before restart." in end["reason"]
     behave(openclaw, {"text": "Done."})
     # what OpenClaw takes up again after a restart it takes up before a later turn has ended
-    assert runs.await_end(dispatch(task="And then?"), WAIT_S)["status"] == "completed"
+    assert runs.await_end(dispatch("mortal", task="And then?"), WAIT_S)["status"] == "completed"
     assert not [
-        one for one in asked_of_worker(openclaw, since) if "interrupted" in one["last_user"]
+        one for one in asked_of("mortal", openclaw, since) if "interrupted" in one["last_user"]
     ]
 
 

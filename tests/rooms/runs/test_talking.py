@@ -14,7 +14,8 @@ SPEAKERS = ("alice", "lea", "wim", "pia", "charlie", "zoe")
 """A named agent, a lead, a worker, a person; a named agent and a person of another compartment."""
 OK, RUNS, WORDS = "ok", "takes_runs", "takes_messages"
 SOME = f"ok, but {RUNS}"
-UNKNOWN = "unknown_recipient"
+UNKNOWN, IDLE = "unknown_recipient", "forbidden"
+"""A worker that does no run may begin none."""
 
 
 def row(inside: str, outside: str, **other: str) -> dict[str, str]:
@@ -37,14 +38,14 @@ TABLE = {
     ("answer", "bob"): row(OK, UNKNOWN, wim=RUNS),
     ("answer", "pia"): row(OK, UNKNOWN, wim=RUNS),
     ("answer", "will"): row(OK, UNKNOWN, wim=RUNS),
-    ("run", "bob"): row(WORDS, UNKNOWN),
-    ("run", "lea"): row(WORDS, UNKNOWN),
-    ("run", "pia"): row(WORDS, UNKNOWN),
-    ("run", "will"): row(OK, UNKNOWN),
-    ("run", "team"): row(WORDS, UNKNOWN),
-    ("run", "charlie"): row(UNKNOWN, WORDS),
-    ("run", "hal"): row(UNKNOWN, OK),
-    ("run", "nobody"): row(UNKNOWN, UNKNOWN),
+    ("run", "bob"): row(WORDS, UNKNOWN, wim=IDLE),
+    ("run", "lea"): row(WORDS, UNKNOWN, wim=IDLE),
+    ("run", "pia"): row(WORDS, UNKNOWN, wim=IDLE),
+    ("run", "will"): row(OK, UNKNOWN, wim=IDLE),
+    ("run", "team"): row(WORDS, UNKNOWN, wim=IDLE),
+    ("run", "charlie"): row(UNKNOWN, WORDS, wim=IDLE),
+    ("run", "hal"): row(UNKNOWN, OK, wim=IDLE),
+    ("run", "nobody"): row(UNKNOWN, UNKNOWN, wim=IDLE),
 }
 
 

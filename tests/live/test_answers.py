@@ -7,6 +7,8 @@ import signal
 import sys
 import urllib.request
 
+from tests.conftest import until
+
 QUIET = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
 
@@ -66,8 +68,10 @@ def test_the_log_tells_of_messages_wakes_and_failures_without_their_bodies(bus, 
     sent = bus.call(boss, "POST", "/api/send", {"to": "ann", "body": "a secret word"})[1]["id"]
     bus.follow_until(boss, sent, "dead", 30)
     bus.call(boss, "POST", "/api/send", {"to": "nobody", "body": "a secret word"})
+    file = bus.data_dir / "bus.log"
+    until(lambda: "action=wake_closed" in file.read_text(), 30, "the end of the turn is told")
     bus.stop(signal.SIGTERM)
-    log = (bus.data_dir / "bus.log").read_text()
+    log = file.read_text()
     assert f"action=message_accepted message={sent}" in log
     for action in ("wake_asked", "wake_begun", "wake_closed", "delivery_failed"):
         assert f"action={action}" in log

@@ -133,7 +133,6 @@ def test_a_run_that_is_followed_over_a_kill_of_the_bus_is_told_to_its_end(bus, c
         bus.stop(signal.SIGKILL)
         assert "again in" in process.stderr.readline()
         bus.start()
-        bus.wait_ready()
         claim = work(run_id, "claim", instance="one")["claim"]
         work(run_id, "end", claim=claim, status="completed")
         told = [json.loads(line) for line in process.stdout]

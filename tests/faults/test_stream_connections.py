@@ -51,7 +51,7 @@ def read_rest(link):
 
 
 def test_a_stream_goes_through_tls_from_the_first_byte_to_the_bye(bus, restart, add, cert):
-    ann = add("ann")
+    ann, bus.ca_file = add("ann"), str(cert)
     restart(BUS_TLS_CERT=cert, BUS_TLS_KEY=f"{cert}.key", BUS_HEARTBEAT_S="1")
     with closing(connect(bus, cert)) as link, closing(connect(bus, cert)) as other:
         ask(link, bus.admin)

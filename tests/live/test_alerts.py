@@ -24,7 +24,6 @@ def impatient(made_data, tmp_path):
     shutil.copytree(made_data, made.data_dir)
     made.admin = (made.data_dir / "admin.token").read_text().strip()
     made.start()
-    made.wait_ready()
     yield made
     made.stop(signal.SIGKILL)
 
@@ -45,7 +44,6 @@ def test_an_alert_goes_on_to_the_next_by_itself_after_the_bus_was_killed(impatie
     assert (status, [step["to"] for step in raised["told"]]) == (201, ["mo"])
     bus.stop(signal.SIGKILL)
     bus.start()
-    bus.wait_ready()
     (item,) = bus.call(pia, "GET", "/api/inbox?wait=20")[1]["items"]
     assert (item["type"], item["subject"]) == ("ALERT", "the oven is hot")
     assert bus.call(pia, "POST", "/api/ack", {"handles": [item["handle"]]})[0] == 200

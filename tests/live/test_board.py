@@ -74,7 +74,6 @@ def test_a_move_and_its_message_outlive_a_kill_of_the_bus(bus):
         assert bus.call(ann, "PATCH", f"/api/tasks/{task_id}", {"status": to})[0] == 200
     bus.stop(signal.SIGKILL)
     bus.start()
-    bus.wait_ready()
     assert bus.call(pia, "GET", f"/api/tasks/{task_id}")[1]["status"] == "review"
     (told,) = bus.call(pia, "GET", "/api/inbox")[1]["items"]
     assert task_id in told["body"]

@@ -27,7 +27,6 @@ def test_what_is_held_outlives_the_bus_and_ends_in_one_brief(bus):
 
     bus.stop(signal.SIGKILL)
     bus.start()
-    bus.wait_ready()
     assert bus.call(tokens["pat"], "GET", "/api/inbox?view=headers")[1]["items"] == []
 
     assert bus.call(bus.admin, "PATCH", "/api/agents/pat", {"quiet": None})[0] == 200

@@ -130,7 +130,6 @@ def test_a_bus_that_is_killed_after_a_runs_end_gives_its_parent_exactly_one_resu
     if is_answered:
         cast.bus.stop(signal.SIGKILL)
     cast.bus.start()
-    cast.bus.wait_ready()
     again = cast.end(run_id, claim)
     assert again["state"] == "completed"
     assert again["already"] or not is_answered
@@ -224,7 +223,6 @@ def test_after_a_restore_an_old_claim_settles_nothing_and_the_run_is_done_anew(c
     restore = [BUS, "restore", file, "--json"]
     subprocess.run(restore, env=cast.bus.environment, capture_output=True, check=True)
     cast.bus.start()
-    cast.bus.wait_ready()
     for run, claim in ((waiting, since), (working, kept)):
         assert cast.end(run, claim, 409)["code"] == "fenced"
     (told,) = cast.results()

@@ -187,7 +187,6 @@ def test_a_bus_that_is_killed_after_a_childs_end_wakes_its_parent_once(
         assert await_state(run_id, ENDS)["state"] == "completed"
         household.bus.stop(signal.SIGKILL)
         household.bus.start()
-        household.bus.wait_ready()
         assert len(here.turns("alpha")) == turns
     assert await_told(run_id)[1] == LADDER
     assert here.was_shown("alpha", "I read it.")

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from bus.web.runtime import Runtime
 
 STRETCH = 1000
-"""How many rows of the log a reader that is behind looks at together."""
+"""So many rows a reader that is behind is given together, and of so much of the log at first."""
+WIDER = 8
+WIDEST = 256 * STRETCH
+"""Where little of a stretch is the reader's, the next is wider: others' rows are passed over."""
 MOST_DIGITS = 19
 
 
@@ -42,6 +45,7 @@ class Reader:
     epoch: str
     until_s: float
     link: Link | None = None
+    stretch: int = STRETCH
     sees: Callable[[Row], bool] = lambda _row: False
     rights: int = -1
 
@@ -122,8 +126,11 @@ def look(reader: Reader) -> bytes:
         reader.cursor = max(after, tail.head)
         return tail.after(after, reader.sees)
     with run.store.read() as conn:
-        reader.cursor = min(end_of_stretch(conn, after, STRETCH) or tail.head, tail.head)
-        rows = read_between(conn, after, reader.cursor, audience_of(reader.principal))
+        end = min(end_of_stretch(conn, after, reader.stretch) or tail.head, tail.head)
+        rows = read_between(conn, after, end, audience_of(reader.principal), STRETCH)
+    reader.cursor = end if len(rows) < STRETCH else rows[-1].seq
+    is_dense = len(rows) * WIDER > STRETCH
+    reader.stretch = STRETCH if is_dense else min(reader.stretch * WIDER, WIDEST)
     return b"".join(frame_of(row, reader.epoch) for row in rows)
 
 

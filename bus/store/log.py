@@ -36,15 +36,11 @@ ROWS = sa.select(
     log.c.compartment,
 )
 BETWEEN = Statement(
-    ROWS.where(log.c.seq > bind("after"), log.c.seq <= bind("upto")).order_by(log.c.seq)
-)
-NTH = Statement(
-    sa.select(log.c.seq)
-    .where(log.c.seq > bind("after"))
+    ROWS.where(log.c.seq > bind("after"), log.c.seq <= bind("upto"))
     .order_by(log.c.seq)
-    .limit(1)
-    .offset(bind("skip"))
+    .limit(bind("most"))
 )
+FIRST = Statement(sa.select(sa.func.min(log.c.seq)).where(log.c.seq > bind("after")))
 
 
 class Row(NamedTuple):
@@ -98,23 +94,30 @@ def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concer
 
 
 def read_between(
-    conn: sa.Connection, after: int, upto: int, audience: Sequence[sa.ColumnElement[bool]]
+    conn: sa.Connection,
+    after: int,
+    upto: int,
+    audience: Sequence[sa.ColumnElement[bool]],
+    most: int = -1,
 ) -> list[Row]:
-    """Read the rows of a stretch that the audience may see, oldest first.
+    """Read the rows of a stretch that the audience may see, oldest first, at most so many.
 
-    A stretch and not so many rows: where several indexes are asked, SQLite sorts all that is left
-    for each page, and a reader that missed much would have it sorted again and again.
+    A stretch and not so many rows alone: where several indexes are asked, SQLite sorts all that is
+    left for each page, and a reader that missed much would have it sorted again and again.
     """
     if not audience:
-        return [Row._make(row) for row in BETWEEN.rows(conn, after=after, upto=upto)]
+        return [Row._make(row) for row in BETWEEN.rows(conn, after=after, upto=upto, most=most)]
     query = ROWS.where(log.c.seq > after, log.c.seq <= upto, sa.or_(*audience))
-    return [Row._make(row) for row in conn.execute(query.order_by(log.c.seq)).all()]
+    return [Row._make(row) for row in conn.execute(query.order_by(log.c.seq).limit(most)).all()]
 
 
 def end_of_stretch(conn: sa.Connection, after: int, rows: int) -> int | None:
-    """Find the place so many rows on, or None: a restored log has a wide gap in its numbers."""
-    place: int | None = NTH.scalar(conn, after=after, skip=rows - 1)
-    return place
+    """Find a place at most so many rows on, or None where there are none.
+
+    A restored log has a wide gap in its numbers: it is counted from behind that.
+    """
+    first: int | None = FIRST.scalar(conn, after=after)
+    return None if first is None else first + rows - 1
 
 
 def read_bounds(conn: sa.Connection) -> Bounds:

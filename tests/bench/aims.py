@@ -41,7 +41,7 @@ def median(measurement: str, system: str = OURS) -> Value:
     return measurement, system, 0.5
 
 
-GATEWAY, CLI = f"{OURS}, gateway", f"{OURS}, program"
+GATEWAY, AGENT, EVENT = (f"{OURS}, {way}" for way in ("gateway", "program", "command"))
 AIMS = (
     Aim("accept p50, times an empty route", median(ALONE), 2, "", median(ALONE, EMPTY)),
     Aim("durable sends, of an empty route", median(RATE), 0.7, "", median(RATE, EMPTY), True),
@@ -55,7 +55,17 @@ AIMS = (
     Aim("100 idle streams", median("10*00 idle streams: processor of 100"), 0.1, "% of one"),
     Aim("the watcher's own memory", median("a watcher: unshared memory"), 20, "MiB"),
     Aim("gateway, times a bare call", median(TURN, GATEWAY), 1.2, "", median(TURN, CALL)),
-    Aim("its own CLI, times gateway", median(TURN, CLI), 5, "", median(TURN, GATEWAY), True),
+    *(
+        Aim(
+            f"its CLI's {what}, times gateway",
+            median(TURN, way),
+            5,
+            "",
+            median(TURN, GATEWAY),
+            True,
+        )
+        for what, way in (("agent", AGENT), ("system event", EVENT))
+    ),
     *(
         Aim(f"a full board: {what}", median(what, board.FULL), 1.2, by=median(what))
         for what in (board.ADD, board.CLAIM, board.LIST, board.MINE, board.ONE)

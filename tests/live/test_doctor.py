@@ -93,7 +93,7 @@ def test_a_watcher_that_is_not_there_is_said_twice_over(bus, node, examine):
     assert ("bus-watcher install" if runs_here() else "bus-watcher run") in found["watcher"]["mend"]
     assert (
         "no stream of this node's watcher" in found["agent beta"]["seen"]
-        or "runs cat" in (found["agent beta"]["seen"])
+        or "starts cat" in (found["agent beta"]["seen"])
     )
 
 

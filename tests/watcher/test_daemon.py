@@ -43,7 +43,7 @@ def test_it_tells_the_bus_how_each_agent_is_reached(bus, enrolled, start):
     start()
     said = bus.wait_for_call("/api/nodes/self").json
     assert said["version"]
-    assert said["methods"]["beta"] == {"method": "program", "why": "runs cat for each message"}
+    assert said["methods"]["beta"] == {"method": "program", "why": "starts cat for each message"}
     gone = said["methods"]["gone"]
     assert gone["method"] == "none"
     assert "cannot be woken: program: no-such-program is not an executable" in gone["why"]

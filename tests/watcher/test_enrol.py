@@ -236,7 +236,7 @@ def test_it_shows_how_each_agent_is_reached(run, bus, grant):
     assert code == 1
     header, beta, gamma = said.splitlines()
     assert header.split() == ["AGENT", "SETTING", "METHOD", "WHY"]
-    assert beta.split(maxsplit=3) == ["beta", "auto", "program", "runs cat for each message"]
+    assert beta.split(maxsplit=3) == ["beta", "auto", "program", "starts cat for each message"]
     assert gamma.split(maxsplit=3)[:3] == ["gamma", "program", "none"]
     assert "cannot be woken: program: no-such-program is not an executable" in gamma
     run("set", "gamma", "argv=cat")

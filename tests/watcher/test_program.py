@@ -283,3 +283,10 @@ def test_the_probe_finds_what_is_missing(enrolled, clock, folder):
     assert "chmod 600" in method.probe(beta).why
     folder.header_file("beta").unlink()
     assert not method.probe(beta).works
+
+
+def test_the_probe_of_a_worker_speaks_of_runs_since_no_message_comes(enrolled, clock, tmp_path):
+    agents = {"beta": {"argv": ["cat"], "runs": {"workspace": str(tmp_path)}}}
+    settings = enrolled(agents=agents)
+    beta = settings.agents["beta"]
+    assert Methods(settings, clock).find(beta).probe(beta).why == "starts cat for each run"

@@ -55,7 +55,8 @@ class Program:
             self._settings.folder.read_agent_token(agent.name)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
             return Probe(False, str(error))
-        return Probe(True, f"runs {agent.argv[0]} for each message")
+        what = "message" if agent.runs.workspace is None else "run"  # a worker takes nothing else
+        return Probe(True, f"starts {agent.argv[0]} for each {what}")
 
     def run(
         self, wake: Wake, agent: AgentSettings, report: Report, stop: threading.Event

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +23,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # A loaded machine takes as long as it takes: no test fails by the time of one example.
 settings.register_profile("unhurried", deadline=None)
@@ -207,9 +207,9 @@ def made_data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def bus(tmp_path, made_data):
-    one = Bus(tmp_path / "data")
+@contextmanager
+def serving(one: Bus, made_data: Path) -> Iterator[Bus]:
+    """Have a bus serve on a copy of a data folder."""
     shutil.copytree(made_data, one.data_dir)
     one.admin = (one.data_dir / "admin.token").read_text().strip()
     one.start()
@@ -219,3 +219,9 @@ def bus(tmp_path, made_data):
         watcher.wait(60)
     if one.process is not None and one.process.poll() is None:
         one.stop(signal.SIGKILL)  # stopping in order has its own tests
+
+
+@pytest.fixture
+def bus(tmp_path, made_data):
+    with serving(Bus(tmp_path / "data"), made_data) as one:
+        yield one

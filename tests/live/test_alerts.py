@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 
 import pytest
 
-from tests.conftest import Bus
+from tests.conftest import Bus, serving
 
 
 class ImpatientBus(Bus):
@@ -20,12 +19,8 @@ class ImpatientBus(Bus):
 
 @pytest.fixture
 def impatient(made_data, tmp_path):
-    made = ImpatientBus(tmp_path / "data")
-    shutil.copytree(made_data, made.data_dir)
-    made.admin = (made.data_dir / "admin.token").read_text().strip()
-    made.start()
-    yield made
-    made.stop(signal.SIGKILL)
+    with serving(ImpatientBus(tmp_path / "data"), made_data) as made:
+        yield made
 
 
 def participant(bus, name, kind="named"):

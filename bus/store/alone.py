@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from bus.ids import RandomIds
-from bus.store.engine import open_writer
+from bus.store.engine import engine_of
 from bus.store.transaction import Hooks, Transaction
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 def work_alone(config: Config, work: Callable[[Transaction], T], now_ms: int) -> T:
     """Do something in one transaction; whoever calls holds the lock."""
-    engine = open_writer(config)
+    kind = engine_of(config)
+    engine = kind.open_writer()
     try:
         with engine.connect() as conn, conn.begin():
             tx = Transaction(conn, now_ms, RandomIds(), config, Hooks())
@@ -27,3 +28,4 @@ def work_alone(config: Config, work: Callable[[Transaction], T], now_ms: int) ->
             return done
     finally:
         engine.dispose()
+        kind.close()

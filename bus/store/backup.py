@@ -1,7 +1,7 @@
 """Backups: where they lie, what they are called, and which go.
 
-A name has the time and the epoch, `wakebus-20261120T210405Z-1a2b3c4d.db`; what is called otherwise,
-or is of another bus, is never removed.
+A name has the time and the epoch, `wakebus-20261120T210405Z-1a2b3c4d.db`, or `.dump` of PostgreSQL;
+what is called otherwise, or is of another bus, is never removed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.errors import ConflictError, InvalidRequestError, NoDatabaseError
@@ -21,12 +22,11 @@ from bus.store.drafts import drafts_for, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from bus.config import Config
     from bus.store.copying import Progress
 
-NAME = re.compile(r"wakebus-(\d{8}T\d{6}Z)-([0-9a-zA-Z]+)\.db")
+NAME = re.compile(r"wakebus-(\d{8}T\d{6}Z)-([0-9a-zA-Z]+)\.(?:db|dump)")
 
 
 @dataclass(frozen=True)
@@ -52,32 +52,74 @@ def back_up(
         BusError: there is no database, something is there already, the disk is full, or another
             backup is being written there.
     """
-    if not config.db_path.exists():
-        raise NoDatabaseError(f"there is no database at {config.db_path}")
-    with open_beside(config.db_path) as looked:
-        meta = read_meta(looked)
+    source: FileSource | ServerSource
+    source = ServerSource(config) if config.is_postgresql else FileSource(config)
+    meta = source.read_meta()
     epochs = {meta.get("epoch", ""), *meta.get(FORMER, "").split()}
-    folder, name = place(config, path, f"wakebus-{stamp(now_ms)}-{meta.get('epoch', '')}.db")
+    ending = source.ending
+    folder, name = place(config, path, f"wakebus-{stamp(now_ms)}-{meta.get('epoch', '')}{ending}")
     if keep is not None and path is not None and not path.is_dir():
         raise InvalidRequestError("--keep goes with a folder: name one, or none")
     if path is None and not folder.exists():
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700)
-        own_like(config.db_path, folder)
+        own_like(source.owner, folder)
     with alone_in(folder, is_ours=path is None) as held:
         clear_drafts(folder)
         if (folder / name).exists():
             raise ConflictError(f"{folder / name} is there already; it is left as it is")
-        copied = copy_checked(config.db_path, folder / name, progress, folder=held)
+        copied = source.copy(folder / name, held, progress)
         removed = remove_older(folder, epochs, keep) if keep is not None else []
     return Backup(folder / name, copied, removed)
+
+
+class FileSource:
+    """The SQLite file of a bus."""
+
+    ending = ".db"
+
+    def __init__(self, config: Config) -> None:
+        if not config.db_path.exists():
+            raise NoDatabaseError(f"there is no database at {config.db_path}")
+        self.owner = config.db_path
+
+    def read_meta(self) -> dict[str, str]:
+        with open_beside(self.owner) as looked:
+            return read_meta(looked)
+
+    def copy(self, target: Path, folder: int, progress: Progress) -> Copied:
+        return copy_checked(self.owner, target, progress, folder=folder)
+
+
+class ServerSource:
+    """The PostgreSQL of a bus."""
+
+    ending = ".dump"
+
+    def __init__(self, config: Config) -> None:
+        from bus.store import connecting  # noqa: PLC0415 - psycopg may be missing
+
+        self.owner, self._place = config.data_dir, connecting.place_of(config)
+
+    def read_meta(self) -> dict[str, str]:
+        from bus.store import connecting, servermigrate  # noqa: PLC0415 - likewise
+
+        with connecting.connected(self._place) as conn:
+            return servermigrate.read_meta(conn)
+
+    def copy(self, target: Path, folder: int, progress: Progress) -> Copied:
+        from bus.store.dumping import dump_checked  # noqa: PLC0415 - likewise
+
+        return dump_checked(self._place, target, progress, folder=folder)
 
 
 def place(config: Config, path: Path | None, name: str) -> tuple[Path, str]:
     """Choose the folder and the name of a backup."""
     if path is None:
         return config.data_dir / "backups", name
-    if not path.is_dir() and path.suffix != ".db":
-        raise InvalidRequestError(f"{path} is no folder, and no name of a database (NAME.db)")
+    ending = Path(name).suffix
+    if not path.is_dir() and path.suffix != ending:
+        raise InvalidRequestError(f"{path} is no folder, and no name of a backup (NAME{ending})")
     return (path, name) if path.is_dir() else (path.absolute().parent, path.name)
 
 

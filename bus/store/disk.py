@@ -13,29 +13,18 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from bus.errors import BusError, StorageFailedError
-from bus.store.meta import set_fact
+from bus.errors import StorageFailedError
+from bus.store.failing import RETRY_AFTER_S, describe
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bus.clock import Clock
-    from bus.store.transaction import Transaction
 
 AGAIN_S = 1.0
 """The pause between two attempts to settle, in which writes are refused without the disk."""
-RETRY_AFTER_S = 5
-WORDS = {
-    sqlite3.SQLITE_FULL: "the bus's disk is full",
-    sqlite3.SQLITE_IOERR: "the bus's disk reports an error",
-    sqlite3.SQLITE_READONLY: "the bus's disk is read-only",
-    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged",
-    sqlite3.SQLITE_NOTADB: "the database is damaged",
-}
-"""By SQLite's result: those after which the disk is in doubt."""
 
 
 class Disk:
@@ -85,40 +74,3 @@ class Disk:
             connection.close()
         if is_busy:
             raise sqlite3.OperationalError("another process is at work on the database")
-
-
-def write_probe(tx: Transaction) -> None:
-    """Write something, to see whether that can be done."""
-    set_fact(tx, "probed_ms", str(tx.now_ms))
-
-
-def is_doubtful(error: BaseException | None) -> bool:
-    """Say whether after this error the disk is in doubt."""
-    return isinstance(error, StorageFailedError) and result_of(error.__cause__) in WORDS
-
-
-def result_of(error: BaseException | None) -> int:
-    """Give SQLite's primary result code; 0 where the error is not SQLite's."""
-    said = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(said, "sqlite_errorcode", 0) & 0xFF
-
-
-def storage_error(error: BaseException) -> BaseException:
-    """Wrap what the database said in the bus's own words; leave other errors as they are."""
-    if isinstance(error, BusError) or not isinstance(error, SQLAlchemyError):
-        return error
-    return describe(error)
-
-
-def describe(error: sqlite3.Error | SQLAlchemyError) -> StorageFailedError:
-    """Say what failed, and what that means to whoever wanted to write."""
-    if isinstance(error, SQLAlchemyError):
-        said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
-    else:
-        said = str(error)
-    what = WORDS.get(result_of(error), "the database could not write")
-    wrapped = StorageFailedError(
-        f"{what} ({said}); nothing was taken, try again", retry_after_s=RETRY_AFTER_S
-    )
-    wrapped.__cause__ = error
-    return wrapped

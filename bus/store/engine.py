@@ -1,70 +1,79 @@
-"""Engines on SQLite: one connection that writes, a few that read, each with verified pragmas.
+"""The database that a bus's settings name: a SQLite file, or a PostgreSQL.
 
-`isolation_level=None` plus an explicit BEGIN, because the driver's own transactions begin
-deferred and a deferred transaction that turns into a write fails at once after another's commit.
+What differs between the two is in their modules and nowhere above `store/`: how a connection is
+opened, how a transaction of the one writer begins, what waits how, and what to believe after an
+error.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import sqlalchemy as sa
-
-from bus.errors import StorageFailedError
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+    from bus.clock import Clock
     from bus.config import Config
 
-BUSY_TIMEOUT_MS = 2000
-WAL_KEPT_BYTES = 64_000_000
-READERS = 4
+
+READERS = 16
+"""Snapshots at a time; on SQLite one is over before another begins, as a rule."""
 
 
-def open_writer(config: Config) -> sa.Engine:
-    """Open the engine of the one connection that writes."""
-    engine = sa.create_engine(
-        f"sqlite:///{config.db_path}", pool_size=1, max_overflow=0, query_cache_size=1200
-    )
-    prepare(engine, begin="BEGIN IMMEDIATE", synchronous=config.synchronous)
-    return engine
+class Health(Protocol):
+    """Whether the database can be believed. Its verbs wait for it."""
+
+    in_doubt: bool
+    why: str
+
+    def doubt(self) -> None: ...
+    def settle(self) -> None: ...
 
 
-def open_reader(config: Config) -> sa.Engine:
-    """Open the engine of the connections that only read."""
-    engine = sa.create_engine(
-        f"sqlite:///{config.db_path}",
-        pool_size=READERS,
-        max_overflow=READERS,
-        query_cache_size=1200,
-    )
-    prepare(engine, begin="BEGIN", synchronous=config.synchronous, query_only=True)
-    return engine
+class Engine(Protocol):
+    """One kind of database."""
+
+    is_shared: bool
+    """Whether other processes write to it too."""
+    group_s: float
+    """After this no further operation joins a group: so long at most a sender's neighbours wait."""
+
+    def open_writer(self) -> sa.Engine:
+        """Open the engine of the one connection that writes."""
+
+    def open_reader(self) -> sa.Engine:
+        """Open the engine of the connections that only read."""
+
+    def watch(self, engine: sa.Engine, clock: Clock) -> Health:
+        """Say what is to be believed of it."""
+
+    def begin(self, conn: sa.Connection, *, is_new: bool) -> None:
+        """Begin a transaction of the one writer, when it is its turn."""
+
+    def begin_read(self, conn: sa.Connection) -> None:
+        """Begin to read one snapshot, where that is not left to the first statement."""
+
+    def wait(self, do: Callable[[], Any]) -> None:
+        """Do what waits for the database: the hub goes on. What it raises is raised here."""
+
+    def do(self, do: Callable[[], Any]) -> None:
+        """Do one operation's statements."""
+
+    def do_long(self, do: Callable[[], Any]) -> None:
+        """Do those of an operation over many rows."""
+
+    def close(self) -> None:
+        """Give back what only this holds."""
 
 
-def prepare(engine: sa.Engine, *, begin: str, synchronous: str, query_only: bool = False) -> None:
-    """Give each new connection its pragmas and each transaction its BEGIN."""
+def engine_of(config: Config) -> Engine:
+    """Give the kind of database that the settings name."""
+    if config.is_postgresql:
+        from bus.store.postgresql import Postgresql  # noqa: PLC0415 - its driver is an extra
 
-    @sa.event.listens_for(engine, "connect")
-    def set_pragmas(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        journal = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        if journal != "wal":
-            raise StorageFailedError(
-                f"SQLite refused WAL mode (it said {journal!r}); a network file system cannot "
-                "hold the database, see docs/reference/settings.md"
-            )
-        connection.execute(f"PRAGMA synchronous={synchronous}")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA trusted_schema=OFF")
-        # What a savepoint would put back is kept in memory: above 64 kB, which one send makes, it
-        # would be written to a temporary file.
-        connection.execute("PRAGMA temp_store=MEMORY")
-        # What a long read (a backup) has made grow shrinks again once it is written back.
-        connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
-        if query_only:
-            connection.execute("PRAGMA query_only=ON")
+        return Postgresql(config)
+    from bus.store.sqlite import Sqlite  # noqa: PLC0415 - the other needs none of it
 
-    @sa.event.listens_for(engine, "begin")
-    def begin_explicitly(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+    return Sqlite(config)

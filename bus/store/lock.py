@@ -1,4 +1,7 @@
-"""One bus process per database: a lock on a file beside it, held as long as the process lives."""
+"""One bus process per SQLite file: a lock beside it, held as long as the process lives.
+
+On PostgreSQL there may be many; there a command has the database for itself where none runs.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,25 @@ from bus.errors import LockedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from bus.config import Config
+
+
+@contextmanager
+def alone(config: Config) -> Iterator[None]:
+    """Have a bus's database for oneself, wherever it is, for as long as the block lasts.
+
+    Raises:
+        LockedError: a bus runs on it, or another command works on it.
+    """
+    if not config.is_postgresql:
+        with held(config.db_path):
+            yield
+        return
+    from bus.store import servermigrate  # noqa: PLC0415 - what serves may not load it
+
+    with servermigrate.held(config):
+        yield
 
 
 @contextmanager

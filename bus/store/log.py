@@ -6,14 +6,15 @@ order of commit and nothing ever appears below a cursor already passed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from bus.clock import shown_time
+from bus.jsontext import write_json
 from bus.store.beside import FORMER
+from bus.store.given import last_given, set_last_given
 from bus.store.meta import read_facts, set_fact
 from bus.store.schema import log
 from bus.store.statement import Statement, bind, insert
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
 
 EPOCH_CHARS = 8
 MOST_FORMER = 50
-WRITE = json.JSONEncoder(separators=(",", ":")).encode
+EVERY_ROW = 2**62
 APPEND = insert(log, *(column.name for column in log.c))
-GIVEN = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
-LAST_GIVEN = Statement(sa.select(GIVEN.c.seq).where(GIVEN.c.name == "log"))
-"""The highest place that was ever given out, also where its row has been trimmed away since."""
 HEAD = Statement(sa.select(sa.func.max(log.c.seq)))
 ROWS = sa.select(
     *(log.c[name] for name in ("seq", "kind", "data", "participant_id", "sender_id", "node_id")),
@@ -64,8 +62,7 @@ class Bounds:
     head: int
 
 
-@dataclass(frozen=True)
-class Concerns:
+class Concerns(NamedTuple):
     """Whom a fact is about: the participant it is for, the sender of the message, the node.
 
     One of a compartment is seen by its people, whoever is concerned.
@@ -76,6 +73,15 @@ class Concerns:
     node_id: int | None = None
     compartment: str | None = None
 
+    def columns(self) -> dict[str, int | str | None]:
+        """Give them as a row of the log has them."""
+        return {
+            "participant_id": self.participant_id,
+            "sender_id": self.sender_id,
+            "node_id": self.node_id,
+            "compartment": self.compartment,
+        }
+
     def topics(self) -> list[str]:
         """Name who must look again."""
         people = (self.participant_id, self.sender_id)
@@ -85,10 +91,10 @@ class Concerns:
 
 def append(tx: Transaction, kind: str, data: Mapping[str, Any], concerns: Concerns) -> int:
     """Add a fact for those it concerns, and have them look again; gives its `seq`."""
-    last: int = LAST_GIVEN.scalar(tx.conn) or 0 if tx.last_seq is None else tx.last_seq
+    last = last_given(tx.conn) if tx.last_seq is None else tx.last_seq
     seq = tx.last_seq = last + 1
-    row = {"seq": seq, "at_ms": tx.now_ms, "kind": kind, "data": WRITE(data), **vars(concerns)}
-    tx.write_later(APPEND, row)
+    row = {"seq": seq, "at_ms": tx.now_ms, "kind": kind, "data": write_json(data).decode()}
+    tx.write_later(APPEND, row | concerns.columns())
     tx.look_again(EVERYTHING, *concerns.topics())
     return seq
 
@@ -98,7 +104,7 @@ def read_between(
     after: int,
     upto: int,
     audience: Sequence[sa.ColumnElement[bool]],
-    most: int = -1,
+    most: int = EVERY_ROW,
 ) -> list[Row]:
     """Read the rows of a stretch that the audience may see, oldest first, at most so many.
 
@@ -146,8 +152,7 @@ def begin_epoch(tx: Transaction) -> str:
     set_fact(tx, FORMER, former)
     tx.write_out()
     head = max(read_bounds(tx.conn).head, tx.now_ms * 1000)
-    tx.conn.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'log'")
-    tx.conn.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)", (head,))
+    set_last_given(tx, head)
     tx.last_seq = None
     return epoch
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from bus.store.schema import meta
-from bus.store.statement import Statement
+from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
     from bus.store.transaction import Transaction
@@ -19,9 +19,31 @@ SET = sa.text(
 )
 
 
+RIGHTS = "rights"
+WRITER = "writer"
+LAST_WRITER = Statement(sa.select(meta.c.value).where(meta.c.key == bind("key")))
+COUNT = sa.text(
+    "INSERT INTO meta (key, value) VALUES (:key, '1') ON CONFLICT (key) DO UPDATE"
+    " SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)"
+)
+
+
 def read_facts(conn: sa.Connection) -> dict[str, str]:
     return {row.key: row.value for row in ALL.rows(conn)}
 
 
 def set_fact(tx: Transaction, key: str, value: str) -> None:
     tx.conn.execute(SET, {"key": key, "value": value})
+
+
+def take_turn(conn: sa.Connection, name: str) -> bool:
+    """Be who writes now; says whether another one was before."""
+    if LAST_WRITER.scalar(conn, key=WRITER) == name:
+        return False
+    conn.execute(SET, {"key": WRITER, "value": name})
+    return True
+
+
+def count_rights(conn: sa.Connection) -> None:
+    """Count that somebody's rights may have changed, for whoever else has the database open."""
+    conn.execute(COUNT, {"key": RIGHTS})

@@ -50,6 +50,10 @@ def migrate(config: Config, *, backup: bool = False, progress: Progress = silent
         LockedError: a bus is running on it.
     """
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if config.is_postgresql:
+        from bus.store.servermigrate import migrate_server  # noqa: PLC0415 - it imports this
+
+        return migrate_server(config, backup=backup, progress=progress)
     with held(config.db_path):
         return upgrade(config, backup=backup, progress=progress)
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bus.errors import InvalidRequestError, SchemaError
+from bus.store import movemark
 from bus.store.backup import stamp
 from bus.store.beside import open_beside
 from bus.store.copying import copy_checked, own_like, schema_of, silent, sync
@@ -43,6 +44,7 @@ def prepare(config: Config, file: Path, progress: Progress = silent) -> Iterator
     try:
         copy_checked(file, ready.db_path, progress)
         migrate(ready)
+        movemark.set_mark(ready.db_path, None)
         yield ready
     finally:
         shutil.rmtree(ready.data_dir, ignore_errors=True)
@@ -52,6 +54,9 @@ def check_file(config: Config, file: Path) -> None:
     """Refuse what is no backup of a bus, or of a newer program's."""
     if config.db_path.exists() and file.samefile(config.db_path):
         raise InvalidRequestError(f"{file} is the database itself; name a backup")
+    with file.open("rb") as begun:
+        if begun.read(5) == b"PGDMP":
+            raise InvalidRequestError(f"{file} is a backup of PostgreSQL: set BUS_DATABASE_URL")
     with open_beside(file) as looked:
         schema = schema_of(looked)
         tables = {row[0] for row in looked.execute("SELECT name FROM sqlite_master")}

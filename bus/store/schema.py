@@ -1,7 +1,8 @@
 """The one picture of the database; `migrations/` must arrive at exactly this.
 
 Times are integers: milliseconds since 1970, UTC. Booleans are 0 or 1. JSON is text. Nothing here
-knows what a state means; the rooms' models do.
+knows what a state means; the rooms' models do. On both engines numbers have 64 bits, and text is in
+the order of its bytes.
 """
 
 from __future__ import annotations
@@ -17,33 +18,37 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 metadata = sa.MetaData(naming_convention=NAMING)
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""SQLite counts its own keys in an INTEGER alone, which there has 64 bits."""
+FRACTION: sa.Double[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def number(name: str, *, default: int | None = None, null: bool = False) -> sa.Column[int]:
     """Make an integer column."""
     given = None if default is None else sa.text(str(default))
-    return sa.Column(name, sa.Integer, nullable=null, server_default=given)
+    return sa.Column(name, WHOLE, nullable=null, server_default=given)
 
 
 def text(name: str, *, default: str | None = None, null: bool = False) -> sa.Column[str]:
     """Make a text column."""
     given = None if default is None else sa.text(f"'{default}'")
-    return sa.Column(name, sa.Text, nullable=null, server_default=given)
+    return sa.Column(name, TEXT, nullable=null, server_default=given)
 
 
 def real(name: str, *, null: bool = False) -> sa.Column[float]:
     """Make a column of fractions."""
-    return sa.Column(name, sa.REAL, nullable=null)
+    return sa.Column(name, FRACTION, nullable=null)
 
 
 def serial(name: str = "id") -> sa.Column[int]:
     """Make a key whose numbers are never given twice (see `sqlite_autoincrement` below)."""
-    return sa.Column(name, sa.Integer, primary_key=True, autoincrement=True)
+    return sa.Column(name, WHOLE, primary_key=True, autoincrement=True)
 
 
 def key(name: str) -> sa.Column[str]:
     """Make a text key."""
-    return sa.Column(name, sa.Text, primary_key=True)
+    return sa.Column(name, TEXT, primary_key=True)
 
 
 def table(name: str, *parts: sa.schema.SchemaItem, serial_key: bool = False) -> sa.Table:
@@ -144,7 +149,7 @@ sa.Index("ix_participants_node", participants.c.node_id)
 
 memberships = table(
     "memberships",
-    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    sa.Column("participant_id", WHOLE, sa.ForeignKey("participants.id"), primary_key=True),
     key("compartment"),
 )
 sa.Index("ix_memberships_compartment", memberships.c.compartment)
@@ -153,8 +158,8 @@ groups = table("groups", serial(), text("name"), number("created_ms"), serial_ke
 sa.Index("uq_groups_name", groups.c.name, unique=True)
 group_members = table(
     "group_members",
-    sa.Column("group_id", sa.Integer, sa.ForeignKey("groups.id"), primary_key=True),
-    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    sa.Column("group_id", WHOLE, sa.ForeignKey("groups.id"), primary_key=True),
+    sa.Column("participant_id", WHOLE, sa.ForeignKey("participants.id"), primary_key=True),
 )
 
 tokens = table(
@@ -170,6 +175,7 @@ tokens = table(
     number("last_used_ms", null=True),
     number("ends_ms", null=True),
     number("renew", default=0),
+    number("idle_s", default=0),
     sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
     sa.ForeignKeyConstraint(["node_id"], ["nodes.id"]),
 )
@@ -323,6 +329,8 @@ wakes = table(
     number("tokens_in", null=True),
     number("tokens_out", null=True),
     real("cost_usd", null=True),
+    text("session", null=True),
+    number("shown", default=0),
     sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
 )
 unique_open("uq_wakes_open", wakes.c.participant_id, "closed_ms")
@@ -353,7 +361,7 @@ sa.Index("ix_holds_held", holds.c.at_ms, sqlite_where=IS_HELD, postgresql_where=
 
 wake_budgets = table(
     "wake_budgets",
-    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    sa.Column("participant_id", WHOLE, sa.ForeignKey("participants.id"), primary_key=True),
     number("from_ms", default=0),
     number("warned_ms", default=0),
     number("told_ms", default=0),
@@ -362,7 +370,7 @@ wake_budgets = table(
 costs = table(
     "costs",
     key("day"),
-    sa.Column("participant_id", sa.Integer, sa.ForeignKey("participants.id"), primary_key=True),
+    sa.Column("participant_id", WHOLE, sa.ForeignKey("participants.id"), primary_key=True),
     key("thread"),
     number("turns"),
     number("tokens_in"),
@@ -465,6 +473,8 @@ runs = table(
     number("tokens_out", null=True),
     number("cost_microusd", null=True),
     text("message_id", null=True),
+    text("session_id", null=True),
+    text("entry_id", null=True),
     sa.ForeignKeyConstraint(["parent_id"], ["participants.id"]),
     sa.ForeignKeyConstraint(["worker_id"], ["participants.id"]),
     serial_key=True,
@@ -483,10 +493,11 @@ for name, columns, which in (
 index_known("ix_runs_group", runs.c.group_id)
 index_known("ix_runs_due", runs.c.due_ms)
 index_known("ix_runs_ended", runs.c.ended_ms)
+index_known("ix_runs_session", runs.c.session_id)
 
 run_texts = table(
     "run_texts",
-    sa.Column("place", sa.Integer, sa.ForeignKey("runs.place"), primary_key=True),
+    sa.Column("place", WHOLE, sa.ForeignKey("runs.place"), primary_key=True),
     text("task"),
     text("output", default=""),
     text("verify_output", default=""),
@@ -554,3 +565,230 @@ alert_steps = table(
 sa.Index("ix_alert_steps_alert", alert_steps.c.alert_id, alert_steps.c.id)
 sa.Index("ix_alert_steps_to", alert_steps.c.to_id, alert_steps.c.alert_id)
 index_known("ix_alert_steps_waiting", alert_steps.c.waiting_id)
+
+notice_people = table(
+    "notice_people",
+    sa.Column("id", WHOLE, sa.ForeignKey("participants.id"), primary_key=True),
+    number("seq"),
+    number("due_ms", null=True),
+    number("window_ms", default=0),
+    number("in_window", default=0),
+)
+"""Those who have targets: up to where their mail was looked at, and when notices may go."""
+index_known("ix_notice_people_due", notice_people.c.due_ms)
+
+notice_targets = table(
+    "notice_targets",
+    serial(),
+    number("participant_id"),
+    text("name"),
+    text("kind"),
+    text("address"),
+    text("topic", default=""),
+    text("secret", default=""),
+    text("events"),
+    number("previews", default=0),
+    number("created_ms"),
+    number("ok_ms", null=True),
+    number("error_ms", null=True),
+    text("error", default=""),
+    number("failing_ms", null=True),
+    number("told_ms", null=True),
+    sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
+    serial_key=True,
+)
+sa.Index(
+    "uq_notice_targets_name", notice_targets.c.participant_id, notice_targets.c.name, unique=True
+)
+
+notices = table(
+    "notices",
+    serial(),
+    number("participant_id"),
+    text("about"),
+    number("count", default=1),
+    number("sender_id", null=True),
+    text("facts"),
+    number("created_ms"),
+    number("seen_ms", null=True),
+    sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
+    serial_key=True,
+)
+"""What somebody is to be told: one row for a message, and one for what comes in a session."""
+sa.Index("uq_notices_about", notices.c.participant_id, notices.c.about, unique=True)
+
+notice_sends = table(
+    "notice_sends",
+    key("id"),
+    number("target_id"),
+    text("facts"),
+    number("attempts", default=0),
+    number("created_ms"),
+    number("due_ms", null=True),
+    sa.ForeignKeyConstraint(["target_id"], ["notice_targets.id"]),
+)
+"""What goes to a target; one without a time is on its way."""
+sa.Index("ix_notice_sends_target", notice_sends.c.target_id, notice_sends.c.id)
+streams = table(
+    "streams",
+    serial("place"),
+    text("id"),
+    number("owner_id"),
+    text("session_id", null=True),
+    text("content_type"),
+    number("ttl_s", null=True),
+    number("expires_ms", null=True),
+    number("lease_s", null=True),
+    number("source", null=True),
+    number("fork_at", null=True),
+    number("fork_sub", default=0),
+    number("era"),
+    number("era_from", default=0),
+    number("size", default=0),
+    number("last_at", default=0),
+    text("last_seq", null=True),
+    text("how", default=""),
+    number("created_ms"),
+    number("touched_ms"),
+    number("heard_ms"),
+    number("closed_ms", null=True),
+    number("deleted_ms", null=True),
+    number("due_ms", null=True),
+    sa.ForeignKeyConstraint(["owner_id"], ["participants.id"]),
+    serial_key=True,
+)
+sa.Index("uq_streams_id", streams.c.id, unique=True)
+sa.Index("ix_streams_owner", streams.c.owner_id)
+index_known("ix_streams_source", streams.c.source)
+index_known("ix_streams_session", streams.c.session_id)
+index_known("ix_streams_due", streams.c.due_ms)
+stream_chunks = table(
+    "stream_chunks",
+    sa.Column("stream", WHOLE, sa.ForeignKey("streams.place"), primary_key=True),
+    sa.Column("at", WHOLE, primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+stream_producers = table(
+    "stream_producers",
+    sa.Column("stream", WHOLE, sa.ForeignKey("streams.place"), primary_key=True),
+    key("producer"),
+    number("epoch"),
+    number("seq"),
+)
+sessions = table(
+    "sessions",
+    serial("number"),
+    text("id"),
+    text("title"),
+    text("state"),
+    text("thread"),
+    number("creator_id"),
+    number("place", default=0),
+    number("created_ms"),
+    number("changed_ms"),
+    sa.ForeignKeyConstraint(["creator_id"], ["participants.id"]),
+    serial_key=True,
+)
+sa.Index("uq_sessions_id", sessions.c.id, unique=True)
+
+session_members = table(
+    "session_members",
+    sa.Column("session_number", WHOLE, sa.ForeignKey("sessions.number"), primary_key=True),
+    sa.Column("participant_id", WHOLE, sa.ForeignKey("participants.id"), primary_key=True),
+    text("wake"),
+    number("cursor", default=0),
+    number("joined_ms"),
+    number("left_ms", null=True),
+)
+"""Who is in a session, and who was: `left_ms` says since when no more."""
+sa.Index(
+    "ix_session_members_participant",
+    session_members.c.participant_id,
+    session_members.c.session_number,
+    sqlite_where=sa.text("left_ms IS NULL"),
+    postgresql_where=sa.text("left_ms IS NULL"),
+)
+
+entries = table(
+    "entries",
+    serial("number"),
+    text("id"),
+    number("session_number"),
+    number("place"),
+    number("at_ms"),
+    text("kind"),
+    number("author_id", null=True),
+    text("author", default=""),
+    text("trust"),
+    text("body"),
+    text("named", default="[]"),
+    text("data", default="{}"),
+    text("in_reply_to", null=True),
+    text("reply_key", null=True),
+    sa.ForeignKeyConstraint(["session_number"], ["sessions.number"]),
+    sa.ForeignKeyConstraint(["author_id"], ["participants.id"]),
+    serial_key=True,
+)
+"""What was said in sessions. Its index of words, `entries_fts`, is kept by whoever writes here:
+SQLite lets no trigger do it where the schema is not trusted. On PostgreSQL it is a plain table."""
+sa.Index("uq_entries_id", entries.c.id, unique=True)
+sa.Index("uq_entries_place", entries.c.session_number, entries.c.place, unique=True)
+index_known("uq_entries_reply_key", entries.c.reply_key, unique=True)
+ENTRIES_FTS = "entries_fts"
+signins = table(
+    "signins",
+    key("code_hash"),
+    number("participant_id"),
+    number("created_ms"),
+    number("expires_ms"),
+    sa.ForeignKeyConstraint(["participant_id"], ["participants.id"]),
+)
+
+approvals = table(
+    "approvals",
+    serial("number"),
+    text("id"),
+    number("session_number"),
+    text("entry_id"),
+    number("asker_id"),
+    text("run_id", null=True),
+    text("title"),
+    text("body", default=""),
+    text("options"),
+    text("who", default="[]"),
+    text("on_expiry"),
+    text("state"),
+    text("answer", null=True),
+    number("answered_by_id", null=True),
+    text("note", default=""),
+    text("reason", default=""),
+    number("created_ms"),
+    number("expires_ms"),
+    number("due_ms", null=True),
+    number("ended_ms", null=True),
+    sa.ForeignKeyConstraint(["session_number"], ["sessions.number"]),
+    sa.ForeignKeyConstraint(["asker_id"], ["participants.id"]),
+    sa.ForeignKeyConstraint(["answered_by_id"], ["participants.id"]),
+    serial_key=True,
+)
+"""What was asked of people first. `who` has the ids of those who may answer; none means anyone in
+the session."""
+sa.Index("uq_approvals_id", approvals.c.id, unique=True)
+sa.Index("ix_approvals_session", approvals.c.session_number, approvals.c.number)
+sa.Index("ix_approvals_asker", approvals.c.asker_id, approvals.c.number)
+index_known("ix_approvals_due", approvals.c.due_ms)
+index_known("ix_approvals_ended", approvals.c.ended_ms)
+
+processes = table(
+    "processes",
+    key("id"),
+    text("host"),
+    number("pid"),
+    number("started_ms"),
+    number("heard_ms"),
+    text("state", default="{}"),
+)
+"""The bus processes on this database, and what each of them holds now."""
+
+leases = table("leases", key("name"), text("holder"), number("until_ms"))
+"""What one process of all does at a time: by name, who, and until when unless it says so again."""

@@ -8,6 +8,7 @@ connection that it is given; outside of one it is a snapshot of its own. It know
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+POSTGRESQL = "postgresql"
 Row = Any
 """A named tuple of the statement's columns; `_asdict()` gives them by name."""
 
@@ -25,19 +27,24 @@ def bind(name: str) -> sa.BindParameter[Any]:
     return sa.bindparam(name, required=False)
 
 
+def beginning(column: Any, length: Any) -> sa.ColumnElement[Any]:
+    """Cut what a column has of text or bytes; PostgreSQL knows no length of 64 bits."""
+    return sa.func.substr(column, 1, sa.cast(length, sa.Integer))
+
+
 class Statement:
     """A select, insert, update or delete; its values are `bind`s, or fixed."""
 
     def __init__(self, clause: Any) -> None:
         self._clause = clause
-        self._text = ""
+        self._text = self._for = ""
         self._pick: Callable[[Mapping[str, Any]], Sequence[Any]] = tuple
         self._fixed: dict[str, Any] = {}
         self._make: Any = tuple
 
     def written(self, conn: sa.Connection, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """Give the statement as the database gets it, and its values in their order."""
-        if not self._text:
+        if self._for != conn.dialect.name:
             self._write(conn)
         given = {**self._fixed, **values} if self._fixed else values
         return self._text, self._pick(given)
@@ -46,11 +53,11 @@ class Statement:
         """Read every row."""
         text, given = self.written(conn, values)
         try:
-            found = connection_of(conn).execute(text, given).fetchall()
+            found = cursor_of(conn).execute(text, given).fetchall()
         except conn.dialect.loaded_dbapi.Error as error:
             raise wrapped(conn, text, error) from error
         make = self._make
-        return [make(row) for row in found]
+        return list(map(make, found))
 
     def first(self, conn: sa.Connection, **values: Any) -> Row | None:
         """Read the first row, or None. A row or two are meant: it reads them all."""
@@ -66,48 +73,77 @@ class Statement:
         """Write."""
         text, given = self.written(conn, values)
         try:
-            connection_of(conn).execute(text, given)
+            cursor_of(conn).execute(text, given)
         except conn.dialect.loaded_dbapi.Error as error:
             raise wrapped(conn, text, error) from error
 
     def run_each(self, conn: sa.Connection, many: Iterable[Mapping[str, Any]]) -> None:
         """Write once for each set of values."""
-        given = [self.written(conn, values)[1] for values in many]
-        if not given:
+        rows = list(many)
+        if not rows:
             return
+        self.written(conn, rows[0])
+        fixed, pick = self._fixed, self._pick
+        given = [pick(fixed | dict(values)) for values in rows] if fixed else list(map(pick, rows))
         try:
-            connection_of(conn).executemany(self._text, given)
+            cursor_of(conn).executemany(self._text, given)
         except conn.dialect.loaded_dbapi.Error as error:
             raise wrapped(conn, self._text, error) from error
 
     def _write(self, conn: sa.Connection) -> None:
         written = self._clause.compile(
-            dialect=conn.dialect, compile_kwargs={"render_postcompile": True}
+            dialect=written_for(conn), compile_kwargs={"render_postcompile": True}
         )
         names = tuple(written.positiontup or ())
         self._fixed = {name: value for name, value in written.params.items() if value is not None}
         columns = [column[0] for column in written._result_columns]  # noqa: SLF001 - else only a run tells
         if columns:
             self._make = make_row_type(columns)
-        self._pick, self._text = picker(names), str(written)
+        self._pick, self._text, self._for = picker(names), str(written), conn.dialect.name
 
 
 def picker(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     """Make what takes the values of these names, in their order."""
     if len(names) > 1:
         return itemgetter(*names)
-    return lambda given: [given[name] for name in names]
+    if not names:
+        return lambda _given: ()
+    (name,) = names
+    return lambda given: (given[name],)
 
 
 def make_row_type(columns: list[str]) -> Any:
     """Make what turns a plain row into one whose columns have names."""
     row_type: Any = namedtuple("Row", columns)  # type: ignore[misc]  # noqa: PYI024 - known at run time only
-    return row_type._make
+    return partial(tuple.__new__, row_type)
+
+
+def written_for(conn: sa.Connection) -> sa.Dialect:
+    """Give the dialect in which a value is a place: PostgreSQL's own `$1`, SQLite's `?`."""
+    return by_number() if conn.dialect.name == POSTGRESQL else conn.dialect
+
+
+@cache
+def by_number() -> sa.Dialect:
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg  # noqa: PLC0415
+
+    made: sa.Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    return made
+
+
+def cursor_of(conn: sa.Connection) -> Any:
+    """Give what runs a statement as it is written: SQLite's connection does."""
+    own = connection_of(conn)
+    if conn.dialect.name != POSTGRESQL:
+        return own
+    from psycopg import RawCursor  # noqa: PLC0415 - not needed for SQLite
+
+    return RawCursor(own)
 
 
 def connection_of(conn: sa.Connection) -> Any:
-    """Give the driver's own connection."""
-    return conn.connection.driver_connection
+    """Give the driver's own connection, by the shortest way: every statement asks for it."""
+    return conn.connection.dbapi_connection
 
 
 def wrapped(conn: sa.Connection, text: str, error: Exception) -> Exception:

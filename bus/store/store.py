@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from bus.store.disk import is_doubtful, storage_error
-from bus.store.engine import open_reader, open_writer
+from gevent.lock import BoundedSemaphore
+
+from bus.errors import BusError, StorageBusyError
+from bus.store.engine import READERS, engine_of
+from bus.store.failing import is_doubtful, storage_error
 from bus.store.transaction import Hooks
 from bus.store.writer import Tools, Writer
 
@@ -37,10 +40,13 @@ class Store:
         """Open the database that `config` names; it must be migrated already."""
         self.config, self.clock, self.ids = config, clock, ids
         self.hooks = Hooks()
-        self._readers = open_reader(config)
+        self._engine = engine_of(config)
+        self._readers = self._engine.open_reader()
         self._idle: list[sa.Connection] = []
+        # Not the pool's own waiting: that would not hear of a connection that is idle here.
+        self._places = BoundedSemaphore(READERS)
         tools = Tools(clock, ids, config, self.hooks)
-        self.writer = Writer(open_writer(config), tools, look_again, tell)
+        self.writer = Writer(self._engine, tools, look_again, tell)
 
     def write(
         self, operation: Callable[[Transaction], T], who: str = "", *, is_long: bool = False
@@ -54,26 +60,43 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open one snapshot for reading. Never keep it open while something is sent."""
+        if not self._places.acquire(timeout=self.config.database_wait_s):
+            raise StorageBusyError(retry_after_s=1)
         try:
             conn = self._idle.pop() if self._idle else self._readers.connect()
             try:
+                self._engine.begin_read(conn)
                 yield conn
-            except Exception:
-                conn.close()  # whatever it is, the next reader must not inherit it
+                conn.rollback()
+            except BaseException as error:
+                # Whatever it is, the next reader must not inherit it; and nothing more is asked of
+                # a connection that has failed, or was left in the midst of an answer.
+                if not isinstance(error, BusError):
+                    conn.invalidate()
+                conn.close()
                 raise
-            conn.rollback()
             self._idle.append(conn)
         except Exception as error:
             wrapped = storage_error(error)
             if wrapped is error:
                 raise
             if is_doubtful(wrapped):
-                self._readers.dispose()
+                self._forget_readers()
             raise wrapped from error
+        finally:
+            self._places.release()
 
     def close(self) -> None:
         """Wait for the queued writes, then close every connection."""
         self.writer.close()
         while self._idle:
             self._idle.pop().close()
+        self._readers.dispose()
+
+    def _forget_readers(self) -> None:
+        """Have every reader begin with a new connection."""
+        while self._idle:
+            conn = self._idle.pop()
+            conn.invalidate()
+            conn.close()
         self._readers.dispose()

@@ -13,7 +13,7 @@ from bus.errors import SchemaError, StorageFailedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAD = "0012"
+HEAD = "0019"
 """The newest migration; `bus serve` refuses a database at another. A test holds the two equal."""
 
 

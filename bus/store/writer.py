@@ -4,17 +4,13 @@ Other greenlets hand in operations and wait; while one group is being synced to 
 gathers. Each operation after a group's first has a savepoint of its own, so a refused one does not
 sink its neighbours; nobody hears of success before COMMIT has returned.
 
-What waits for the disk, COMMIT, is done by a native thread, so that the hub goes on; so is a BEGIN
-that another process keeps waiting. The statements between only touch memory, and take their turn in
-the hub: in a thread each of them would wait for the interpreter, and a send would take longer by an
-order (docs/decisions/0005). An operation over many rows says that it `is_long`, and has the thread
-for itself. There nothing touches the hub or logs.
+While the database is waited for, the hub goes on; how, is the engine's affair. An operation over
+many rows says that it `is_long`, so that the others need not wait for all of it.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,13 +19,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult, Event
-from gevent.threadpool import ThreadPool
 from sqlalchemy.exc import SQLAlchemyError
 
-from bus.errors import StorageBusyError, WriterShareError
+from bus.errors import StorageBusyError, StorageFailedError, WriterShareError
 from bus.logs import log
-from bus.store.disk import Disk, is_doubtful, result_of, storage_error, write_probe
-from bus.store.engine import BUSY_TIMEOUT_MS
+from bus.store.failing import is_doubtful, storage_error
+from bus.store.meta import count_rights, set_fact, take_turn
 from bus.store.statement import connection_of
 from bus.store.transaction import RIGHTS, Fact, Hooks, Transaction
 
@@ -41,16 +36,15 @@ if TYPE_CHECKING:
     from bus.clock import Clock
     from bus.config import Config
     from bus.ids import Ids
+    from bus.store.engine import Engine
 
 T = TypeVar("T")
 PROBER = "the bus itself"
 PROBE_S = 1.0
 """How often a disk that fails is tried while nobody writes."""
+NAME_CHARS = 8
 GROUP = 128
 """Operations in one commit at most."""
-GROUP_S = 0.01
-"""After this no further operation joins: bounds how long streams, and a sender's neighbours, wait.
-"""
 
 
 @dataclass
@@ -83,7 +77,7 @@ class Writer:
 
     def __init__(
         self,
-        engine: sa.Engine,
+        engine: Engine,
         tools: Tools,
         look_again: Callable[[set[str]], None],
         tell: Callable[[list[Fact]], None],
@@ -93,18 +87,22 @@ class Writer:
         `look_again` gets the topics of each group, `tell` what its operations recorded.
         """
         self._engine, self._tools = engine, tools
+        self._connections = engine.open_writer()
         self._look_again, self._tell = look_again, tell
         self._waiting: deque[Job[Any]] = deque()
         self._by_principal: Counter[str] = Counter()
         self._more = Event()
-        self._disk = Disk(engine, tools.clock)
+        self._health = engine.watch(self._connections, tools.clock)
         self.trouble = ""
         """Why nothing can be written, until something was; `/readyz` shows it."""
-        self._thread = ThreadPool(1)
         self._loop = gevent.spawn(self._commit_forever)
         self._conn: sa.Connection | None = None
+        self._last_seq: int | None = None
+        self._name = tools.ids.secret(NAME_CHARS) if engine.is_shared else ""
         self.commits = 0
         self.operations = 0
+        self.sharers = 1
+        """How many processes write here: the queue is theirs together."""
 
     @property
     def depth(self) -> int:
@@ -121,9 +119,9 @@ class Writer:
                 share of it, a failing disk.
         """
         limits = self._tools.config
-        if self.depth >= limits.writer_queue:
+        if self.depth >= max(1, limits.writer_queue // self.sharers):
             raise StorageBusyError(retry_after_s=1)
-        if who and self._by_principal[who] >= limits.writer_share:
+        if who and self._by_principal[who] >= max(1, limits.writer_share // self.sharers):
             raise WriterShareError(retry_after_s=1)
         job = Job(operation, who, is_long)
         self._queue(job)
@@ -141,9 +139,9 @@ class Writer:
             self._queue(last)
             last.done.wait()
         self._loop.kill()
-        self._thread.kill()
         self._let_go()
-        self._engine.dispose()
+        self._connections.dispose()
+        self._engine.close()
 
     def _commit_forever(self) -> None:
         while True:
@@ -193,8 +191,8 @@ class Writer:
         """Do what waits, as much as goes into one group; gives what was done."""
         group: list[Job[Any]] = []
         try:
-            if self._disk.in_doubt:
-                self._wait_for(self._disk.settle)
+            if self._health.in_doubt:
+                self._engine.wait(self._health.settle)
             self._do(group)
         except Exception as error:  # noqa: BLE001 - a failed COMMIT fails the group, not the writer
             # Where not even BEGIN came about, the first one must hear of it all the same.
@@ -204,8 +202,9 @@ class Writer:
         errors = [job.error for job in group if is_doubtful(job.error)]
         if errors:
             self._let_go()
-            self._wait_for(self._disk.doubt)
-        self._note(self._disk.why or (str(errors[0]) if errors else ""))
+            with suppress(StorageFailedError):  # one that does not answer stays in doubt
+                self._engine.wait(self._health.doubt)
+        self._note(self._health.why or (str(errors[0]) if errors else ""))
         return group
 
     def _do(self, group: list[Job[Any]]) -> None:
@@ -213,55 +212,51 @@ class Writer:
         conn = self._begin()
         try:
             self._fill(conn, group)
-            self._wait_for(conn.commit)
+            if self._engine.is_shared and any(RIGHTS in job.topics for job in group):
+                self._engine.wait(partial(count_rights, conn))
+            self._engine.wait(conn.commit)
         except Exception:
             self._tools.allowances.clear()
-            with suppress(SQLAlchemyError):
-                self._wait_for(conn.rollback)
+            self._last_seq = None
+            with suppress(SQLAlchemyError, StorageFailedError):
+                self._engine.wait(conn.rollback)
             self._let_go()
             raise
 
     def _begin(self) -> sa.Connection:
-        """Begin a transaction; in the thread only where that may take its time."""
+        """Begin a transaction, with a new connection where there is none."""
         conn = self._conn
         if conn is None:
-            # The first look at a database may have to read much of its WAL.
-            conn = self._conn = self._engine.connect()
-            self._wait_for(partial(begin_patiently, conn))
-            return conn
-        try:
-            conn.begin()
-        except SQLAlchemyError as error:
-            if result_of(error) != sqlite3.SQLITE_BUSY:
-                raise
-            # Another process has the database, for a while as a rule.
-            self._wait_for(partial(begin_patiently, conn))
+            conn = self._conn = self._connections.connect()
+            self._engine.begin(conn, is_new=True)
+        else:
+            self._engine.begin(conn, is_new=False)
+        if self._engine.is_shared:
+            self._engine.wait(partial(self._hear_of_others, conn))
         return conn
+
+    def _hear_of_others(self, conn: sa.Connection) -> None:
+        """See whether another process wrote last: it may have used up what was allowed."""
+        if take_turn(conn, self._name):
+            self._last_seq = None
+            self._tools.allowances.clear()
 
     def _fill(self, conn: sa.Connection, group: list[Job[Any]]) -> None:
         """Do one operation after another, as long as one more may join."""
         clock = self._tools.clock
-        until_s = clock.monotonic_s() + GROUP_S
+        until_s = clock.monotonic_s() + self._engine.group_s
         while self._waiting and len(group) < GROUP and clock.monotonic_s() <= until_s:
             job = self._waiting.popleft()
             group.append(job)
             # The first of a group needs no savepoint: with nothing before it, all is undone.
             attempt = self._attempt if len(group) == 1 else self._attempt_apart
-            if job.is_long:
-                self._wait_for(partial(attempt, conn, job))
-            else:
-                attempt(conn, job)
+            do = self._engine.do_long if job.is_long else self._engine.do
+            do(partial(attempt, conn, job))
             if len(group) == 1 and job.error is not None:
                 if is_doubtful(job.error):
                     raise job.error
-                self._wait_for(conn.rollback)
+                self._engine.wait(conn.rollback)
                 self._begin()
-
-    def _wait_for(self, do: Callable[[], Any]) -> None:
-        """Have the thread do what waits for the disk; what it raises is raised here."""
-        failed = self._thread.apply(outcome_of, (do,))
-        if failed is not None:
-            raise failed
 
     def _let_go(self) -> None:
         """Have the next group begin with a new connection: of one that failed nothing is known."""
@@ -288,34 +283,21 @@ class Writer:
     def _attempt(self, conn: sa.Connection, job: Job[Any]) -> None:
         tools = self._tools
         given = (tools.ids, tools.config, tools.hooks, tools.allowances)
-        tx = Transaction(conn, tools.clock.now_ms(), *given)
+        tx = Transaction(conn, tools.clock.now_ms(), *given, last_seq=self._last_seq)
         try:
             job.value = job.run(tx)
             tx.write_out()
+            self._last_seq = tx.last_seq
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
             job.error = storage_error(error)
             tools.allowances.clear()
         job.topics, job.facts = tx.topics, tx.facts
 
 
+def write_probe(tx: Transaction) -> None:
+    """Write something, to see whether that can be done."""
+    set_fact(tx, "probed_ms", str(tx.now_ms))
+
+
 def do_nothing(_tx: Transaction) -> None:
     """Be the operation behind which nothing waits."""
-
-
-def begin_patiently(conn: sa.Connection) -> None:
-    """Begin a transaction as soon as the database is free; from then on nothing is waited for."""
-    run = connection_of(conn).execute
-    run(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    try:
-        conn.begin()
-    finally:
-        run("PRAGMA busy_timeout=0")
-
-
-def outcome_of(do: Callable[[], Any]) -> Exception | None:
-    """Do something and give what it raised: what leaves a native thread is printed by gevent."""
-    try:
-        do()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-        return error
-    return None

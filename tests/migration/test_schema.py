@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from bus.config import Config
 from bus.errors import SchemaError
 from bus.store.migrate import alembic_config, migrate
-from bus.store.schema import metadata
+from bus.store.schema import ENTRIES_FTS, metadata
 from bus.store.version import HEAD
 
 
@@ -21,11 +21,17 @@ def config(tmp_path):
     return Config(data_dir=tmp_path)
 
 
+def is_ours(name, kind, _parents):
+    """Leave out what SQLite keeps for an index of words; it is no table of ours."""
+    return kind != "table" or not name.startswith(ENTRIES_FTS)
+
+
 def test_all_migrations_give_the_schema(config):
     migrate(config)
     engine = sa.create_engine(f"sqlite:///{config.db_path}")
     with engine.connect() as conn:
-        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+        context = MigrationContext.configure(conn, opts={"include_name": is_ours})
+        assert compare_metadata(context, metadata) == []
     engine.dispose()
 
 

@@ -8,8 +8,8 @@ from bus.clock import ManualClock
 from bus.config import Config
 from bus.directory import service as directory
 from bus.ids import CountingIds
-from bus.store.migrate import migrate
 from bus.store.store import Store
+from tests.newdatabase import make_database
 
 
 class OneStore:
@@ -33,8 +33,7 @@ class OneStore:
 @contextmanager
 def running(kind, data_dir, **settings):
     """Have one of a kind, on a database made for it."""
-    config = Config(data_dir=data_dir, **settings)
-    migrate(config)
+    config = make_database(Config(data_dir=data_dir, **settings))
     one = kind(config)
     yield one
     one.store.close()

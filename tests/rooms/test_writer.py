@@ -9,9 +9,12 @@ import gevent
 import pytest
 
 from bus.errors import ForbiddenError, StorageFailedError
-from bus.store import writer
+from bus.store import sqlite, writer
+from bus.store.meta import set_fact
+from tests import engine
 
 
+@pytest.mark.sqlite_only("its one lock")
 def test_a_send_waits_for_another_process_while_all_else_goes_on(house):
     house.send("alice", "bob")
     other = sqlite3.connect(house.store.config.db_path, isolation_level=None)
@@ -27,8 +30,9 @@ def test_a_send_waits_for_another_process_while_all_else_goes_on(house):
     assert len(house.log("message")) == 2
 
 
+@pytest.mark.sqlite_only("its one lock")
 def test_a_send_is_refused_where_another_process_keeps_the_database(house, monkeypatch):
-    monkeypatch.setattr(writer, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 50)
     house.send("alice", "bob")
     other = sqlite3.connect(house.store.config.db_path, isolation_level=None)
     with contextlib.closing(other):
@@ -42,7 +46,7 @@ def test_a_send_is_refused_where_another_process_keeps_the_database(house, monke
 def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused):
     def write(number: int) -> None:
         def operation(tx):
-            tx.conn.exec_driver_sql("INSERT INTO meta VALUES (?, '')", (f"k{number}",))
+            set_fact(tx, f"k{number}", "")
             if number == refused:
                 raise ForbiddenError
 
@@ -60,9 +64,7 @@ def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused):
 
 def test_a_close_waits_until_all_that_was_queued_is_on_disk(house):
     def write(number: int) -> None:
-        house.store.write(
-            lambda tx: tx.conn.exec_driver_sql("INSERT INTO meta VALUES (?, '')", (f"k{number}",))
-        )
+        house.store.write(lambda tx: set_fact(tx, f"k{number}", ""))
 
     queued = 2 * writer.GROUP + 1
     group = [gevent.spawn(write, number) for number in range(queued)]
@@ -70,6 +72,5 @@ def test_a_close_waits_until_all_that_was_queued_is_on_disk(house):
     house.store.writer.close()
     gevent.joinall(group, timeout=10)
     assert all(one.successful() for one in group)
-    with contextlib.closing(sqlite3.connect(house.store.config.db_path)) as looked:
-        rows = looked.execute("SELECT count(*) FROM meta WHERE key LIKE 'k%'")
-        assert rows.fetchone() == (queued,)
+    rows = engine.look(house.store.config.data_dir, "SELECT count(*) FROM meta WHERE key LIKE 'k%'")
+    assert rows == [(queued,)]

@@ -9,12 +9,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bus.errors import BusError
+from bus.live.comings import note_coming, note_going
 from bus.live.presence import Link
 from bus.logs import log
 
 if TYPE_CHECKING:
     from bus.live.outlet import Outlet
-    from bus.live.reader import Reader
+    from bus.live.reader import Reads
 
 
 def hold(outlet: Outlet) -> None:
@@ -28,13 +29,15 @@ def hold(outlet: Outlet) -> None:
     run.places.occupy(principal)
     try:
         if principal.node_id is not None and outlet.instance:
-            link = Link(outlet.instance, outlet)
+            link = Link(outlet.instance, outlet, since=run.fleet.stamp())
             run.presence.open(principal.node_id, link)
             outlet.reader.link = link
     except BusError:
         run.places.leave(principal)
         raise
     run.hub.join(outlet)
+    if principal.participant_id is not None:
+        note_coming(run, principal.participant_id)
     note_node(outlet.reader)
 
 
@@ -44,14 +47,17 @@ def let_go(outlet: Outlet) -> None:
     run, link = reader.run, reader.link
     run.hub.leave(outlet)
     run.places.leave(reader.principal)
+    if reader.principal.participant_id is not None:
+        note_going(run, reader.principal.participant_id)
     if link is not None:
         # A node is offline then, unless a newer stream took this one's place.
         run.presence.close(reader.principal.node_id or 0, link)
     note_node(reader)
+    reader.end()
     log("stream_closed", principal=reader.principal.name, instance=outlet.instance)
 
 
-def note_node(reader: Reader) -> None:
+def note_node(reader: Reads) -> None:
     """Keep that a node's watcher was here just now; a fault of the disk must not end a stream."""
     if reader.link is None:
         return

@@ -52,6 +52,8 @@ class Hub:
         self._listeners: defaultdict[str, set[Hears]] = defaultdict(set)
         self.changes = self.rights = 0
         """How often something changed, and how often somebody's rights may have."""
+        self.is_deaf = False
+        """Whether another process may change something of which nothing is heard here."""
 
     @contextmanager
     def listen(self, topics: Iterable[str]) -> Iterator[Listener]:
@@ -74,6 +76,13 @@ class Hub:
             self._listeners[topic].discard(listener)
             if not self._listeners[topic]:
                 del self._listeners[topic]
+
+    def look_everywhere(self) -> None:
+        """Wake every listener: anything may have changed."""
+        self.changes += 1
+        self.rights += 1
+        for listener in {one for heard in self._listeners.values() for one in heard}:
+            listener.wake()
 
     def look_again(self, topics: Collection[str]) -> None:
         """Wake every listener of these topics."""

@@ -16,7 +16,7 @@ from bus.live import leaving
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bus.live.reader import Reader
+    from bus.live.reader import Reads
 
 WRITE_TIMEOUT_S = 10
 UNACKED_MS = 30_000
@@ -43,7 +43,7 @@ class Outlet:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: Reads,
         topics: tuple[str, ...],
         connection: socket.socket,
         *,

@@ -3,6 +3,9 @@
 One loop over those that are due: look at what is behind the cursor, and write it without waiting.
 What a connection does not take at once is written by a greenlet of its own, for as long as that
 takes: so who reads slowly holds up nobody, and has no more waiting than one look at the log gives.
+
+While the database cannot be read the streams stay: they have their comments, and go on from where
+they were once it can be read again.
 """
 
 from __future__ import annotations
@@ -16,10 +19,10 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event
 
-from bus.errors import BusError
+from bus.errors import BusError, StorageFailedError
 from bus.live.holding import let_go
-from bus.live.reader import farewell, look, why_end, why_out
 from bus.live.sse import KEEPALIVE, frame
+from bus.logs import log
 
 if TYPE_CHECKING:
     from bus.clock import Clock
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 TURN_S = 0.002
 """After this whoever else has something to do has a turn."""
+SHORTEST_REST_S, LONGEST_REST_S = 1.0, 5.0
+"""How long a database is left alone that could not be read: as long as it took to say so."""
 
 
 class Pump:
@@ -45,6 +50,8 @@ class Pump:
         self._none_open = Event()
         self._none_open.set()
         self._greenlet: gevent.Greenlet | None = None
+        self._rests_until_s = 0.0
+        self._trouble = ""
 
     def add(self, outlet: Outlet) -> None:
         """Take a stream whose first bytes are written."""
@@ -84,6 +91,10 @@ class Pump:
                 self._more.wait(self._pause_s(now_s))
 
     def _wake_by_clock(self, now_s: float) -> None:
+        if 0 < self._rests_until_s <= now_s:
+            self._rests_until_s = 0.0
+            for each in self._open:
+                self.wake(each)
         while self._timed and self._timed[0][0] <= now_s:
             outlet = heapq.heappop(self._timed)[2]
             if outlet not in self._open:
@@ -103,7 +114,9 @@ class Pump:
         return min(next_s, until_s) if until_s > now_s else next_s
 
     def _pause_s(self, now_s: float) -> float | None:
-        return max(0.0, self._timed[0][0] - now_s) if self._timed else None
+        times = [at_s for at_s, _, _ in self._timed[:1]]
+        times += [self._rests_until_s] if self._rests_until_s else []
+        return max(0.0, min(times) - now_s) if times else None
 
     def _serve(self, outlet: Outlet, now_s: float) -> None:
         """Give a stream what is next for it: what is new, a comment when nothing is, bye."""
@@ -114,6 +127,9 @@ class Pump:
             self._write_next(outlet, now_s)
         except OSError:
             self._end(outlet)
+        except StorageFailedError as error:
+            self._rest(error.detail, now_s)
+            self.wake(outlet)  # its comment may be due
         except BusError as error:
             # Named so because browsers keep `error` for their own.
             told = {"to_agent": None, "code": error.code, "detail": error.detail}
@@ -127,12 +143,15 @@ class Pump:
         if outlet.is_gone:
             self._end(outlet)
             return
-        ending = why_end(reader, now_s) or why_out(reader)
+        ending = self._why_end(outlet, now_s)
         if ending:
-            self._end(outlet, farewell(reader, ending))
+            self._end(outlet, reader.farewell(ending))
             return
-        found = look(reader)
-        if reader.cursor < reader.run.tail.head:
+        found = self._look(outlet)
+        if reader.is_over():
+            self._end(outlet, found)
+            return
+        if reader.is_behind() and not self._rests_until_s:
             self.wake(outlet)  # there is more to read: after the others' turns
         elif not found and now_s >= outlet.due_s:
             found = KEEPALIVE
@@ -142,6 +161,31 @@ class Pump:
             if rest:
                 outlet.is_busy = True
                 gevent.spawn(self._finish, outlet, rest)
+
+    def _why_end(self, outlet: Outlet, now_s: float) -> str:
+        ending = outlet.reader.why_end(now_s)
+        if self._trouble and ending == "lifetime":
+            ending = ""  # who comes back now is refused
+        return ending if ending or self._rests_until_s else outlet.reader.why_out()
+
+    def _look(self, outlet: Outlet) -> bytes:
+        """Read what is next for a stream, where the database is not left alone."""
+        if self._rests_until_s:
+            return b""
+        found = outlet.reader.look()
+        if self._trouble:
+            self._trouble = ""
+            log("streams_go_on", logging.WARNING, streams=len(self._open))
+        return found
+
+    def _rest(self, trouble: str, began_s: float) -> None:
+        """Leave the database alone for a while."""
+        now_s = self._clock.monotonic_s()
+        rest_s = min(max(now_s - began_s, SHORTEST_REST_S), LONGEST_REST_S)
+        self._rests_until_s = now_s + rest_s
+        if not self._trouble:
+            log("streams_wait", logging.ERROR, detail=trouble, streams=len(self._open))
+        self._trouble = trouble
 
     def _finish(self, outlet: Outlet, rest: bytes) -> None:
         """Wait for a slow reader, and cut off one that does not read."""

@@ -7,7 +7,7 @@ them or overtake. It must not know the connection.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bus.clock import to_text
 from bus.errors import InvalidRequestError
@@ -34,6 +34,23 @@ WIDEST = 256 * STRETCH
 MOST_DIGITS = 19
 
 
+class Reads(Protocol):
+    """Whoever reads a stream, of the log or another: what the pump asks of it."""
+
+    run: Runtime
+    principal: Principal
+    until_s: float
+    link: Link | None
+
+    def look(self) -> bytes: ...
+    def is_behind(self) -> bool: ...
+    def is_over(self) -> bool: ...
+    def farewell(self, reason: str) -> bytes: ...
+    def why_end(self, now_s: float) -> str: ...
+    def why_out(self) -> str: ...
+    def end(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Reader:
     """Whose stream it is, how far it has come, and when it must end."""
@@ -48,6 +65,59 @@ class Reader:
     stretch: int = STRETCH
     sees: Callable[[Row], bool] = lambda _row: False
     rights: int = -1
+
+    def look(self) -> bytes:
+        """Read what is next; where none is the reader's, its place still moves with the log."""
+        run, tail, after = self.run, self.run.tail, self.cursor
+        tail.look()
+        # What a person sees hangs on others' compartments too, which a commit may have changed that
+        # nobody here was told of yet: it is judged in the snapshot that has the rows.
+        if after >= tail.since and self.principal.kind != "person":
+            self.cursor = max(after, tail.head)
+            return tail.after(after, self.sees)
+        with run.store.read() as conn:
+            end = min(end_of_stretch(conn, after, self.stretch) or tail.head, tail.head)
+            rows = read_between(conn, after, end, audience_of(self.principal), STRETCH)
+        self.cursor = end if len(rows) < STRETCH else rows[-1].seq
+        is_dense = len(rows) * WIDER > STRETCH
+        self.stretch = STRETCH if is_dense else min(self.stretch * WIDER, WIDEST)
+        return b"".join(frame_of(row, self.epoch) for row in rows)
+
+    def is_behind(self) -> bool:
+        """Say whether there is more to read than was read by the last look."""
+        return self.cursor < self.run.tail.head
+
+    def is_over(self) -> bool:
+        """Say whether nothing can come any more: the log has no end."""
+        return False
+
+    def farewell(self, reason: str) -> bytes:
+        """Say why a stream ends, and where to go on."""
+        cursor = f"{self.epoch}-{self.cursor}"
+        return frame("bye", {"to_agent": None, "reason": reason}, cursor)
+
+    def why_end(self, now_s: float) -> str:
+        """Say why a stream must end now, or nothing."""
+        if self.run.drain.begun:
+            return "shutdown"
+        if self.link is not None and self.link.replaced:
+            return "replaced"
+        return "lifetime" if now_s >= self.until_s else ""
+
+    def why_out(self) -> str:
+        """Have a reader show its papers again when somebody's rights have changed."""
+        run = self.run
+        rights = run.hub.rights
+        if self.rights == rights:
+            return ""
+        with run.store.read() as conn:
+            self.sees = sight_of(self.principal)
+            changed = self.papers.changed(conn, self.principal)
+        self.rights = rights  # only now: what could not be read is asked again
+        return changed
+
+    def end(self) -> None:
+        """Give back what only this kind of reader holds."""
 
 
 @dataclass(frozen=True)
@@ -114,47 +184,3 @@ def begin(reader: Reader, start: Start) -> Iterator[bytes]:
         yield frame(event, data)
     ready = {"to_agent": None, "pending": len(pending)}
     yield frame("ready", ready, f"{reader.epoch}-{reader.cursor}")
-
-
-def look(reader: Reader) -> bytes:
-    """Read what is next; where none is the reader's, its place still moves with the log."""
-    run, tail, after = reader.run, reader.run.tail, reader.cursor
-    tail.look()
-    # What a person sees hangs on others' compartments too, which a commit may have changed that
-    # nobody here was told of yet: it is judged in the snapshot that has the rows.
-    if after >= tail.since and reader.principal.kind != "person":
-        reader.cursor = max(after, tail.head)
-        return tail.after(after, reader.sees)
-    with run.store.read() as conn:
-        end = min(end_of_stretch(conn, after, reader.stretch) or tail.head, tail.head)
-        rows = read_between(conn, after, end, audience_of(reader.principal), STRETCH)
-    reader.cursor = end if len(rows) < STRETCH else rows[-1].seq
-    is_dense = len(rows) * WIDER > STRETCH
-    reader.stretch = STRETCH if is_dense else min(reader.stretch * WIDER, WIDEST)
-    return b"".join(frame_of(row, reader.epoch) for row in rows)
-
-
-def farewell(reader: Reader, reason: str) -> bytes:
-    """Say why a stream ends, and where to go on."""
-    cursor = f"{reader.epoch}-{reader.cursor}"
-    return frame("bye", {"to_agent": None, "reason": reason}, cursor)
-
-
-def why_end(reader: Reader, now_s: float) -> str:
-    """Say why a stream must end now, or nothing."""
-    if reader.run.drain.begun:
-        return "shutdown"
-    if reader.link is not None and reader.link.replaced:
-        return "replaced"
-    return "lifetime" if now_s >= reader.until_s else ""
-
-
-def why_out(reader: Reader) -> str:
-    """Have a reader show its papers again when somebody's rights have changed."""
-    run = reader.run
-    if reader.rights == run.hub.rights:
-        return ""
-    reader.rights = run.hub.rights
-    with run.store.read() as conn:
-        reader.sees = sight_of(reader.principal)
-        return reader.papers.changed(conn, reader.principal)

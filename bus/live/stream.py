@@ -14,7 +14,7 @@ from flask import Response, request
 from bus.errors import DrainingError, InvalidRequestError
 from bus.live.holding import hold, let_go
 from bus.live.outlet import Outlet, bound_writes
-from bus.live.reader import Reader, Start, begin, place, topics_of, why_out
+from bus.live.reader import Reader, Start, begin, place, topics_of
 from bus.live.sse import FIRST
 from bus.logs import log
 from bus.serving.connections import HANDED_OVER
@@ -25,9 +25,10 @@ from bus.web.request import read_query
 from bus.web.runtime import Runtime, runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bus.access.model import Principal
+    from bus.live.reader import Reads
 
 calls = Calls("live")
 MAX_INSTANCE = 64
@@ -88,32 +89,38 @@ class Body:
 
 
 def open_stream(run: Runtime, principal: Principal, instance: str, start: Start) -> Body:
-    """Register the stream now, so that a refusal is an HTTP answer; then give its first bytes."""
-    outlet = make_outlet(run, principal, instance, start)
-    try:
-        hold(outlet)
-    except BaseException:
-        outlet.close(b"")
-        raise
-    log("stream_opened", principal=principal.name, instance=instance, cursor=start.asked)
-    body = Body(outlet, request.environ)
-    try:
-        why_out(outlet.reader)
-        body.first = FIRST + b"".join(begin(outlet.reader, start))
-    except BaseException:
-        body.close()
-        raise
-    return body
-
-
-def make_outlet(run: Runtime, principal: Principal, instance: str, start: Start) -> Outlet:
-    """Put together what a stream is while it is open."""
+    """Open the stream of the log."""
     lifetime_s = run.config.stream_s * (0.8 + 0.4 * run.ids.fraction())
     until_s = run.clock.monotonic_s() + lifetime_s
     head = start.bounds.head if start.at is None else start.at
     reader = Reader(run, principal, papers_of_request(), head, start.bounds.epoch, until_s)
+
+    def first() -> bytes:
+        reader.why_out()
+        return FIRST + b"".join(begin(reader, start))
+
+    return open_for(reader, topics_of(principal), first, instance, start.asked)
+
+
+def open_for(
+    reader: Reads, topics: set[str], first: Callable[[], bytes], instance: str, cursor: str
+) -> Body:
+    """Register a stream now, so that a refusal is an HTTP answer; then give its first bytes."""
     connection = request.environ["gunicorn.socket"]
     bound_writes(connection)
-    topics = tuple(topics_of(principal))
     framed = request.environ["SERVER_PROTOCOL"] != "HTTP/1.0"
-    return Outlet(reader, topics, connection, framed=framed, instance=instance)
+    outlet = Outlet(reader, tuple(topics), connection, framed=framed, instance=instance)
+    try:
+        hold(outlet)
+    except BaseException:
+        outlet.close(b"")
+        reader.end()
+        raise
+    log("stream_opened", principal=reader.principal.name, instance=instance, cursor=cursor)
+    body = Body(outlet, request.environ)
+    try:
+        body.first = first()
+    except BaseException:
+        body.close()
+        raise
+    return body

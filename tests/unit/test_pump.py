@@ -14,8 +14,9 @@ from keptlog import Kept
 
 from bus.access.model import Principal
 from bus.clock import SystemClock
-from bus.errors import StorageFailedError
+from bus.errors import ForbiddenError, StorageFailedError
 from bus.live import outlet as outlets
+from bus.live import pump as pumps
 from bus.live.hub import Hub
 from bus.live.outlet import Outlet
 from bus.live.pump import Pump
@@ -56,8 +57,8 @@ class Household:
         if cert:
             ours, theirs = speak_tls(cert, ours, theirs)
         papers = SimpleNamespace(changed=lambda _conn, _principal: "")
-        until_s = self.run.clock.monotonic_s() + lifetime_s
-        reader = Reader(self.run, ADMIN, papers, self.head, "e", until_s)
+        self.until_s = self.run.clock.monotonic_s() + lifetime_s
+        reader = Reader(self.run, ADMIN, papers, self.head, "e", self.until_s)
         outlet = Outlet(reader, TOPICS, ours, framed=framed, instance="")
         self.run.places.occupy(ADMIN)
         self.run.hub.join(outlet)
@@ -98,6 +99,11 @@ def read_chunk(file):
     data = file.read(size)
     assert file.readline() == b"\r\n"
     return data
+
+
+def read_next(file):
+    """Read the next that is no comment."""
+    return next(said for said in iter(lambda: read_chunk(file), None) if said != b":\n")
 
 
 def read_seqs(file, upto):
@@ -160,21 +166,52 @@ def test_who_has_no_chunks_gets_the_bare_events_and_the_end_of_the_connection():
     assert text.startswith("id: e-1\nevent: message\ndata: {}\n\nid: e-1\nevent: bye\n")
 
 
-def test_a_disk_that_fails_ends_the_streams_that_look_and_no_later_one(monkeypatch):
-    house = Household()
-    with house.open() as link, link.makefile("rb") as file:
+def test_a_database_that_fails_keeps_the_streams_which_go_on_from_where_they_were(monkeypatch):
+    monkeypatch.setattr(pumps, "SHORTEST_REST_S", 0.02)
+    house = Household(heartbeat_s=0.05)
+    with house.open(lifetime_s=0.5) as link, link.makefile("rb") as file:
         house.write(1)
         assert read_seqs(file, 1) == [1]
+        tries = []
+
+        def fail():
+            tries.append(1)
+            raise StorageFailedError
+
         with monkeypatch.context() as broken:
             broken.setattr(house.run.store, "read", fail)
             house.write(1)
-            assert b'event: bus-error\ndata: {"to_agent":null,"code":"storage_failed"' in (
-                read_chunk(file)
-            )
-            assert file.read() == b"0\r\n\r\n"
+            while len(tries) < 3:  # longer than its life: who comes back now is refused
+                assert read_chunk(file) == b":\n"
+            while house.run.clock.monotonic_s() < house.until_s:
+                assert read_chunk(file) == b":\n"
+        assert read_next(file).startswith(b"id: e-2\n")
+        assert b"lifetime" in read_next(file)
+
+
+def test_a_stop_ends_the_streams_while_the_database_fails(monkeypatch):
+    house = Household()
     with house.open() as link, link.makefile("rb") as file:
+        failing = Event()
+
+        def fail():
+            failing.set()
+            raise StorageFailedError
+
+        monkeypatch.setattr(house.run.store, "read", fail)
         house.write(1)
-        assert read_seqs(file, 3) == [3]
+        assert failing.wait(WITHIN_S)
+        house.run.drain.begin()
+        assert b"shutdown" in read_chunk(file)
+
+
+def test_a_refusal_ends_the_stream_that_meets_it_and_says_why(monkeypatch):
+    house = Household()
+    with house.open() as link, link.makefile("rb") as file:
+        monkeypatch.setattr(house.run.store, "read", refuse)
+        house.write(1)
+        assert b'event: bus-error\ndata: {"to_agent":null,"code":"forbidden"' in read_chunk(file)
+        assert file.read() == b"0\r\n\r\n"
 
 
 def test_a_fault_in_one_stream_is_not_the_others_end(monkeypatch, caplog):
@@ -199,5 +236,5 @@ def test_who_leaves_is_noticed_without_a_write(many):
     assert house.run.places.taken == 0
 
 
-def fail():
-    raise StorageFailedError
+def refuse():
+    raise ForbiddenError

@@ -10,7 +10,7 @@ from keptlog import Kept
 
 from bus.access.model import Principal
 from bus.live.hub import Hub
-from bus.live.reader import STRETCH, Reader, look
+from bus.live.reader import STRETCH, Reader
 from bus.live.tail import Tail
 from bus.store import schema
 
@@ -40,7 +40,7 @@ def read_all(kept):
     while reader.cursor > cursor:
         cursor = reader.cursor
         looks.append(
-            [int(seq) for seq in re.findall(rb"^id: e-(\d+)$", look(reader), re.MULTILINE)]
+            [int(seq) for seq in re.findall(rb"^id: e-(\d+)$", reader.look(), re.MULTILINE)]
         )
     return looks
 

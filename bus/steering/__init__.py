@@ -1,0 +1,1 @@
+"""Steering: what people say to work that goes on: yes or no, stop, and also do this."""

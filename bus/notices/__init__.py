@@ -1,0 +1,3 @@
+"""Notices: telling people who are away, by ntfy, a webhook or email, that something waits."""
+
+from __future__ import annotations

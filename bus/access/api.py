@@ -53,7 +53,7 @@ def tokens(_principal: Principal) -> dict[str, Any]:
             "created_at": to_text(row["created_ms"]),
             "revoked_at": shown_time(row["revoked_ms"]),
             "last_used_at": shown_time(row["last_used_ms"]),
-            "ends_at": shown_time(row["ends_ms"]),
+            "ends_at": shown_time(service.ends_ms_of(row)),
             "renewing": row["renew"] > 0 and row["revoked_ms"] is None,
         }
         for row in rows

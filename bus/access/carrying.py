@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from bus.access import queries
 from bus.access.service import revoke_token
+from bus.errors import ConfigError, StorageFailedError
 from bus.store import facts
 from bus.store.beside import connect
+from bus.store.looking import Looking
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bus.store.connecting import Place
     from bus.store.transaction import Transaction
 
 
@@ -36,8 +39,19 @@ def read_tokens(db_path: Path) -> list[dict[str, Any]] | None:
         return None
     try:
         with closing(connect(db_path)) as old:
-            return facts.tokens_and_holders(old)
+            return facts.tokens_and_holders(Looking(old))
     except sqlite3.DatabaseError:
+        return None
+
+
+def read_server_tokens(place: Place) -> list[dict[str, Any]] | None:
+    """Read those of a PostgreSQL, or None where it does not give them."""
+    from bus.store import connecting  # noqa: PLC0415 - psycopg may be missing
+
+    try:
+        with connecting.connected(place) as old:
+            return facts.tokens_and_holders(Looking(old))
+    except (ConfigError, StorageFailedError):
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Kind = Literal["agent", "person", "node", "admin"]
@@ -20,7 +21,7 @@ class Principal:
     compartments: frozenset[str] = frozenset()
     trust: str = "peer"
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name the principal for limits and keys: the same over all of its tokens."""
         return f"{self.kind}:{self.participant_id or self.node_id or self.token_id}"

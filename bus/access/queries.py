@@ -121,9 +121,23 @@ def ending_of_node(conn: sa.Connection, node_id: int) -> list[str]:
     return list(conn.execute(query).scalars())
 
 
+LAST_USE = sa.func.coalesce(tokens.c.last_used_ms, tokens.c.created_ms)
+IDLE_UNTIL = LAST_USE + tokens.c.idle_s * 1000
+"""When a token ends that nobody uses; of a token without `idle_s` it means nothing."""
+
+
 def over(conn: sa.Connection, now_ms: int) -> list[str]:
-    query = sa.select(tokens.c.id).where(GOOD, tokens.c.ends_ms <= now_ms)
+    is_idle = sa.and_(tokens.c.idle_s > 0, now_ms >= IDLE_UNTIL)
+    query = sa.select(tokens.c.id).where(GOOD, sa.or_(tokens.c.ends_ms <= now_ms, is_idle))
     return list(conn.execute(query).scalars())
+
+
+def idle_tokens(conn: sa.Connection, participant_id: int) -> Sequence[Any]:
+    """List somebody's good tokens that end when they are not used, the last used first."""
+    query = sa.select(tokens).where(
+        GOOD, tokens.c.participant_id == participant_id, tokens.c.idle_s > 0
+    )
+    return conn.execute(query.order_by(LAST_USE.desc(), tokens.c.id)).all()
 
 
 COMPARTMENTS = (

@@ -107,10 +107,12 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
     label: str = "",
     secret: str = "",
     known: str = "",
+    idle_s: int = 0,
 ) -> tuple[str, str]:
     """Make a token; gives its id and the token itself, which is shown this once.
 
-    `known` is the hash of one that its holder made and keeps to itself.
+    `known` is the hash of one that its holder made and keeps to itself; one with `idle_s` ends
+    when it was not used for so long.
     """
     token = f"wb_{kind}_{secret or tx.ids.secret(SECRET_CHARS)}"
     token_id = tx.ids.new("k", tx.now_ms)
@@ -122,6 +124,7 @@ def create_token(  # noqa: PLR0913 - whose, of what kind, and from what
         "label": label,
         "hash": known or hash_secret(token),
         "created_ms": tx.now_ms,
+        "idle_s": idle_s,
     }
     queries.insert_token(tx.conn, values)
     if participant_id is not None:
@@ -222,6 +225,23 @@ def set_compartments(tx: Transaction, participant_id: int, names: Iterable[str])
 def list_tokens(conn: sa.Connection) -> list[dict[str, Any]]:
     """List tokens, good and revoked, without the tokens."""
     return [row._asdict() for row in queries.list_tokens(conn)]
+
+
+def ends_ms_of(row: Any) -> int | None:
+    """Give when a token ends: at a set time, or when it was not used for long; None: it does not.
+
+    Takes a row of `list_tokens` or `idle_tokens`.
+    """
+    ends_ms: int | None = row["ends_ms"]
+    if not row["idle_s"]:
+        return ends_ms
+    idle_until_ms: int = (row["last_used_ms"] or row["created_ms"]) + row["idle_s"] * 1000
+    return idle_until_ms if ends_ms is None else min(ends_ms, idle_until_ms)
+
+
+def idle_tokens(conn: sa.Connection, participant_id: int) -> list[dict[str, Any]]:
+    """List somebody's good tokens that end when they are not used, without the tokens."""
+    return [row._asdict() for row in queries.idle_tokens(conn, participant_id)]
 
 
 def list_compartments(conn: sa.Connection) -> dict[str, list[str]]:

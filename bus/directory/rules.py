@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 HEADER_DIR = re.compile(r"[A-Za-z0-9_./$-]{1,200}")
 CODE_GROUP = 4
+BROWSERS = (
+    *(("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet")),
+    *(("Firefox/", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome")),
+    *(("HeadlessChrome", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari")),
+)
+SYSTEMS = (
+    *(("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("CrOS", "ChromeOS")),
+    *(("Windows", "Windows"), ("Macintosh", "Mac"), ("Linux", "Linux")),
+)
+"""What a browser's word of itself has in it, the telling before the common."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 WEEK_MINUTES = 7 * DAY_MINUTES
@@ -62,9 +72,22 @@ def bare_code(code: str) -> str:
     return code.replace("-", "").replace(" ", "").upper()
 
 
-def grouped_code(code: str) -> str:
+def grouped_code(code: str, group: int = CODE_GROUP) -> str:
     """Write a code for a person to type."""
-    return "-".join(code[at : at + CODE_GROUP] for at in range(0, len(code), CODE_GROUP))
+    return "-".join(code[at : at + group] for at in range(0, len(code), group))
+
+
+def typed_code(code: str) -> str:
+    """Read a code that a person typed, with the letters that the alphabet has no use for."""
+    return bare_code(code).translate(str.maketrans("OIL", "011"))
+
+
+def name_browser(agent: str) -> str:
+    """Name a browser and its system by what it says of itself, or say a little of that."""
+    browser = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    said = "".join(char for char in agent if char.isascii() and (char.isalnum() or char in " ./-"))
+    return " on ".join(filter(None, (browser, system))) or said[:40].strip() or "unknown"
 
 
 def read_windows(texts: Sequence[str]) -> tuple[Window, ...]:

@@ -41,11 +41,13 @@ def test_a_disk_that_does_not_take_the_new_one_does_not_cost_the_old_one(house):
     assert kind_of(house, old) == "admin"
 
 
+@pytest.mark.sqlite_only("the lock beside its file")
 def test_it_refuses_while_a_bus_has_the_database(house):
     with lock.held(house.config.db_path), pytest.raises(LockedError):
         make(house)
 
 
+@pytest.mark.sqlite_only("the lock beside its file")
 def test_it_gives_the_lock_back(house):
     make(house)
     with lock.held(house.config.db_path):

@@ -10,8 +10,8 @@ from bus.clock import ManualClock
 from bus.config import Config
 from bus.directory import nodes, service
 from bus.ids import CountingIds
-from bus.store.migrate import migrate
 from bus.store.statement import connection_of
+from tests.newdatabase import make_database
 
 
 class Client:
@@ -38,8 +38,7 @@ class Client:
 
 @pytest.fixture
 def client(tmp_path):
-    config = Config(data_dir=tmp_path / "data")
-    migrate(config)
+    config = make_database(Config(data_dir=tmp_path / "data"))
     one = Client(config)
     one.add("alice", "person")
     one.add("bob", "named")
@@ -53,6 +52,7 @@ def test_an_agent_sees_those_it_can_reach(client):
     assert [one["name"] for one in answer["agents"]] == ["alice", "bob"]
 
 
+@pytest.mark.sqlite_only("its driver shows what is asked")
 def test_a_list_of_many_agents_asks_the_database_no_more_often_than_one_of_few(client):
     few = statements_of(client, "GET", "/api/agents")
     for at in range(10):

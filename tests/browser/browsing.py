@@ -1,0 +1,101 @@
+"""A bus with people on it, and the browsers of a test."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+    from tests.conftest import Bus
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 360, "height": 740}
+
+
+@dataclass
+class House:
+    """A bus with people and agents on it."""
+
+    bus: Bus
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.bus.url
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """Call as the administration, which must succeed."""
+        status, answer = self.bus.call(self.bus.admin, method, path, body)
+        assert status < 300, (path, answer)
+        return answer
+
+    def add(self, name: str, **fields: Any) -> str:
+        """Add an agent or a person; gives a token."""
+        self.admin("POST", "/api/agents", {"name": name, **fields})
+        kind = "person" if fields.get("kind") == "person" else "agent"
+        made = self.admin("POST", "/api/tokens", {"kind": kind, "subject": name})
+        self.tokens[name] = made["token"]
+        return made["token"]
+
+    def call(self, name: str, method: str, path: str, body: Any = None) -> Any:
+        """Call as one of the house, which must succeed."""
+        status, answer = self.bus.call(self.tokens[name], method, path, body)
+        assert status < 300, (path, answer)
+        return answer
+
+    def link(self, name: str) -> str:
+        """Give a link by which somebody signs in, once."""
+        return self.admin("POST", f"/api/people/{name}/sign-in")["link"]
+
+
+class Visits:
+    """The browsers of a test, each a context of its own, and what their pages complained of."""
+
+    def __init__(self, browser: Browser, house: House) -> None:
+        self._browser, self._house = browser, house
+        self.contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+        self.expected: list[str] = []
+
+    def open(self, **how: Any) -> Page:
+        """Open a browser in which nobody is signed in."""
+        context = self._browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB"} | how)
+        self.contexts.append(context)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        return context.new_page()
+
+    def sign_in(self, name: str, *, by: str = "", **how: Any) -> Page:
+        """Open a browser and sign somebody in by a link, as people do; `by` another address."""
+        page, url = self.open(**how), by or self._house.url
+        page.goto(self._house.link(name).replace(self._house.url, url))
+        page.get_by_role("button", name=f"Sign in as {name}").click()
+        page.wait_for_url(f"{url}/fleet")
+        return page
+
+    def expect_complaint(self, part: str) -> None:
+        """Take what a page writes to its console with this in it as what the test is about."""
+        self.expected.append(part)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    def end(self) -> None:
+        """Close all, and fail where a page complained of what nobody expected."""
+        for context in self.contexts:
+            with suppress(Exception):
+                context.close()
+        left = [said for said in self.complaints if not any(part in said for part in self.expected)]
+        assert not left, f"the console must stay clean: {left}"
+
+
+def check_width(page: Page) -> None:
+    """Refuse a page that is wider than what shows it."""
+    wide, seen = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert wide <= seen, f"{page.url} is {wide} wide in a window of {seen}"

@@ -1,0 +1,130 @@
+"""One connection for all tabs, which loses nothing when it is cut."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import until
+
+pytestmark = pytest.mark.browser
+KEEP = """async () => {
+    const {on} = await import(document.querySelector('script[src$="live.js"]').src);
+    window.heard = [];
+    on("message", (data, id) => window.heard.push(data.id));
+}"""
+KEEPS = """import {on} from "./live.js";
+window.heard = [];
+on("message", (data) => window.heard.push(data.id));"""
+FALL_BACKS = {
+    "shared worker": "",
+    "leader": "delete window.SharedWorker",
+    "each its own": "delete window.SharedWorker; delete Navigator.prototype.locks",
+}
+
+
+def streams_of(house):
+    """Count the streams that were opened so far, and those that are open."""
+    log = (house.bus.data_dir / "bus.log").read_text()
+    return log.count("action=stream_opened")
+
+
+def send(house, count=1):
+    """Write to alice; gives the ids."""
+    return [
+        house.call("bob", "POST", "/api/send", {"to": "alice", "body": "hello"})["id"]
+        for _ in range(count)
+    ]
+
+
+def tab(page, house):
+    other = page.context.new_page()
+    other.goto(f"{house.url}/me")
+    return other
+
+
+def wait_live(*pages):
+    for page in pages:
+        expect(page.locator("#live")).to_have_text("live")
+
+
+@pytest.mark.parametrize("way", FALL_BACKS)
+def test_every_tab_hears_everything_once(house, visits, way):
+    page = visits.open()
+    page.context.add_init_script(FALL_BACKS[way])
+    page.goto(house.link("alice"))
+    before = streams_of(house)
+    page.get_by_role("button").click()
+    wait_live(page)
+    tabs = [page, tab(page, house), tab(page, house)]
+    wait_live(*tabs)
+    for one in tabs:
+        one.evaluate(KEEP)
+    sent = send(house, 5)
+    for one in tabs:
+        one.wait_for_function("(count) => window.heard.length >= count", arg=5)
+        assert one.evaluate("window.heard") == sent
+    assert streams_of(house) - before == (3 if way == "each its own" else 1)
+
+
+def test_when_the_tab_that_leads_closes_another_goes_on(house, visits):
+    page = visits.open()
+    page.context.add_init_script(FALL_BACKS["leader"])
+    page.goto(house.link("alice"))
+    page.get_by_role("button").click()
+    wait_live(page)
+    other = tab(page, house)
+    wait_live(other)
+    other.evaluate(KEEP)
+    page.close()
+    sent = send(house, 3)
+    other.wait_for_function("() => window.heard.length >= 3")
+    assert other.evaluate("window.heard") == sent
+
+
+def test_what_came_between_the_making_of_a_page_and_its_first_word_is_not_lost(house, sign_in):
+    page = sign_in("alice")
+    wait_live(page)
+    late, held = page.context.new_page(), []
+    late.route("**/fleet.js", lambda route: held.append(route))  # noqa: PLW0108 - it looks inside
+    with late.expect_request("**/fleet.js"):
+        late.goto(f"{house.url}/fleet", wait_until="commit")
+    sent = send(house, 2)
+    until(lambda: late.evaluate("1") and held, 15, "the script was asked for")
+    held[0].fulfill(body=KEEPS, content_type="text/javascript")
+    late.wait_for_function("() => window.heard?.length >= 2")
+    assert late.evaluate("window.heard") == sent
+
+
+def test_a_network_that_goes_is_told_and_what_was_missed_comes_once(house, visits, sign_in):
+    page = sign_in("alice")
+    visits.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    wait_live(page)
+    page.evaluate(KEEP)
+    first = send(house)
+    page.wait_for_function("() => window.heard.length === 1")
+    page.context.set_offline(True)
+    expect(page.locator("#live")).to_contain_text("offline since")
+    expect(page.locator("#live")).to_contain_text("will come back")
+    missed = send(house, 3)
+    page.context.set_offline(False)
+    wait_live(page)
+    page.wait_for_function("() => window.heard.length >= 4")
+    assert page.evaluate("window.heard") == first + missed
+
+
+def test_a_bus_that_is_killed_comes_back_without_a_reload(house, visits, sign_in):
+    page = sign_in("alice")
+    for what in ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET", "503"):
+        visits.expect_complaint(what)
+    wait_live(page)
+    page.evaluate(KEEP)
+    house.bus.stop(signal.SIGKILL)
+    expect(page.locator("#live")).to_contain_text("offline since")
+    house.bus.start()
+    sent = send(house, 2)
+    wait_live(page)
+    page.wait_for_function("() => window.heard.length >= 2")
+    assert page.evaluate("window.heard") == sent

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from watcher.address import Address
 
+    Parse = Callable[[bytes, int], Any]
+
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 16 << 20
 MAX_KEPT = 4
@@ -85,7 +87,9 @@ class Bus:
         Raises:
             BusError: the bus refused or did not answer.
         """
-        return self._call("GET", self.address.target(path, query), {}, None, self._timeout_s)
+        target = self.address.target(path, query)
+        answer: dict[str, Any] = self._call("GET", target, {}, None, self._timeout_s)
+        return answer
 
     def post(
         self, path: str, body: Mapping[str, Any], *, timeout_s: float | None = None
@@ -98,7 +102,9 @@ class Bus:
         headers = {"Content-Type": "application/json"}
         data = json.dumps(body).encode()
         target = self.address.target(path)
-        return self._call("POST", target, headers, data, timeout_s or self._timeout_s)
+        answer: dict[str, Any]
+        answer = self._call("POST", target, headers, data, timeout_s or self._timeout_s)
+        return answer
 
     def post_text(self, path: str, text: str, query: Mapping[str, str]) -> dict[str, Any]:
         """Send plain text.
@@ -109,7 +115,27 @@ class Bus:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         data = text.encode("utf-8", "replace")
         target = self.address.target(path, query)
-        return self._call("POST", target, headers, data, self._timeout_s)
+        answer: dict[str, Any] = self._call("POST", target, headers, data, self._timeout_s)
+        return answer
+
+    def append(self, path: str, data: bytes, headers: Mapping[str, str]) -> None:
+        """Append bytes to a stream.
+
+        Raises:
+            BusError: the bus refused or did not answer.
+        """
+        target = self.address.target(path)
+        self._call("POST", target, dict(headers), data, self._timeout_s, lambda *_: None)
+
+    def read_stream(self, path: str) -> bytes:
+        """Read a stream's bytes from its beginning, as many as one answer holds.
+
+        Raises:
+            BusError: the bus refused or did not answer.
+        """
+        target = self.address.target(path)
+        told: bytes = self._call("GET", target, {}, None, self._timeout_s, lambda body, _: body)
+        return told
 
     def close(self) -> None:
         """Close what is kept open; the next call opens anew."""
@@ -126,19 +152,26 @@ class Bus:
         self._is_over = True
         self.close()
 
-    def _call(
-        self, verb: str, target: str, headers: dict[str, str], data: bytes | None, timeout_s: float
-    ) -> dict[str, Any]:
-        headers = {**headers, "Accept": "application/json"}
+    def _call(  # noqa: PLR0913, PLR0917 - what goes into one request
+        self,
+        verb: str,
+        target: str,
+        headers: dict[str, str],
+        data: bytes | None,
+        timeout_s: float,
+        parse: Parse | None = None,
+    ) -> Any:
+        if parse is None:
+            headers, parse = {**headers, "Accept": "application/json"}, parse_object
         if self._read_token is not None:
             headers["Authorization"] = authorize(self._read_token)
         kept = self._take_kept(timeout_s)
         if kept is not None:
             with contextlib.suppress(*_NETWORK_ERRORS):
-                return self._exchange(kept, verb, target, headers, data, timeout_s)
+                return self._exchange(kept, verb, target, headers, data, timeout_s, parse)
         try:
             fresh = self.address.connect(timeout_s)
-            return self._exchange(fresh, verb, target, headers, data, timeout_s)
+            return self._exchange(fresh, verb, target, headers, data, timeout_s, parse)
         except (http.client.InvalidURL, UnicodeError) as error:  # ours: the same call fails always
             raise BusError(400, "unsendable", f"this cannot be sent: {error}") from error
         except _NETWORK_ERRORS as error:
@@ -152,7 +185,8 @@ class Bus:
         headers: dict[str, str],
         data: bytes | None,
         timeout_s: float,
-    ) -> dict[str, Any]:
+        parse: Parse,
+    ) -> Any:
         limit_answer(connection, timeout_s)
         try:
             connection.request(verb, target, data, headers)
@@ -164,7 +198,7 @@ class Bus:
             raise
         self._keep(connection, is_reusable=is_reusable)
         if response.status // 100 == 2:
-            return parse_object(body, response.status)
+            return parse(body, response.status)
         raise parse_problem(response.status, body, response.headers.get("Retry-After"))
 
     def _take_kept(self, timeout_s: float) -> http.client.HTTPConnection | None:

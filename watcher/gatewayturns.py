@@ -6,8 +6,7 @@ second turn. It must not know the bus, what a turn is for, nor how bytes reach t
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from watcher import log
@@ -20,11 +19,12 @@ from watcher.gatewaysession import (
     RejectedError,
     UnreachableError,
 )
-from watcher.gatewayverdict import judge_answer, judge_task, read_usage
-from watcher.methods.base import Outcome, Usage
+from watcher.gatewayverdict import judge_answer, judge_task
+from watcher.methods.base import Outcome
 
 if TYPE_CHECKING:
     from watcher.clock import Clock
+    from watcher.gatewayturn import GatewayTurn
     from watcher.methods.base import Report
     from watcher.settings import OpenClawSettings
 
@@ -37,51 +37,6 @@ PAUSE_S = 1.0
 ABORT_S = 5.0
 USAGE_S = 1.0  # what a run used is told just after its end
 TASKS_SEEN = 100
-
-
-@dataclass
-class GatewayTurn:
-    """What is known of one run of OpenClaw's."""
-
-    run_id: str
-    agent_id: str
-    session_key: str
-    limit_s: float
-    stop: threading.Event
-    clock: Clock
-    boot_id: str = ""
-    is_certain: bool = False
-    """Whether the gateway that we talk to is known to have this run."""
-    usage: Usage = field(default=Usage())
-    is_asked_here: bool = False
-    """Whether the answer that says what the run used comes to us."""
-    is_told: threading.Event = field(default_factory=threading.Event)
-    started_s: float | None = None
-    """When the model began, on the monotonic clock; a turn that is queued has not."""
-    is_late: bool = False
-    """Whether it was ended at its limit."""
-    is_refused: bool = False
-    """Whether OpenClaw said no to it: asking again would find the same."""
-
-    def start(self) -> None:
-        if self.started_s is None:
-            self.started_s = self.clock.monotonic_s()
-
-    @property
-    def left_s(self) -> float:
-        if self.started_s is None:
-            return self.limit_s
-        return self.started_s + self.limit_s - self.clock.monotonic_s()
-
-    def take_usage(self, answer: dict[str, Any]) -> None:
-        """Note what the run used, where an answer says it."""
-        usage = read_usage(answer)
-        if usage != Usage():
-            self.usage = usage
-            self.is_told.set()
-
-    def is_over(self) -> bool:
-        return self.stop.is_set() or self.left_s <= 0
 
 
 class GatewayTurns:
@@ -113,6 +68,8 @@ class GatewayTurns:
             outcome = outcome or self._follow(turn, report)
             if outcome.state == "ended" and turn.is_asked_here:
                 turn.is_told.wait(USAGE_S)
+            elif turn.listener is not None and outcome.state != "left":
+                turn.has_spoken.wait(USAGE_S)
             return replace(outcome, usage=turn.usage)
         finally:
             del self._turns[turn.run_id]
@@ -139,14 +96,21 @@ class GatewayTurns:
         return answer.get("aborted") is True
 
     def _take_event(self, event: str, payload: dict[str, Any]) -> None:
-        """Note what a run of ours used, and when its turn begins: time in the queue is not its."""
-        if event == LATE_ANSWER and (ours := self._turns.get(str(payload.get("runId")))):
-            ours.take_usage(payload)
-        if event != "agent" or payload.get("stream") != "lifecycle":
+        """Note of a run of ours what it used and says, and when its turn begins.
+
+        Time in the queue is not the turn's.
+        """
+        turn = self._turns.get(str(payload.get("runId")))
+        if turn is None:
             return
-        data, turn = payload.get("data"), self._turns.get(str(payload.get("runId")))
-        if turn is not None and isinstance(data, dict) and data.get("phase") == "start":
-            turn.start()
+        if event == LATE_ANSWER:
+            turn.take_usage(payload)
+        elif event == "chat":
+            turn.take_words(payload)
+        elif event == "agent" and payload.get("stream") == "lifecycle":
+            data = payload.get("data")
+            if isinstance(data, dict) and data.get("phase") == "start":
+                turn.start()
 
     # ---------------------------------------------------------------- the beginning
 
@@ -230,6 +194,7 @@ class GatewayTurns:
         answer, _ = self.link.call(
             "agent.wait", params, timeout_s=slice_s + ANSWER_S, gives_up=turn.is_over
         )
+        turn.take_last_words(answer)
         return judge_answer(answer) or self._look_it_up(turn)
 
     def _look_it_up(self, turn: GatewayTurn) -> Outcome | None:

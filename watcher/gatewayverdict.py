@@ -67,6 +67,15 @@ def read_usage(answer: Mapping[str, Any]) -> Usage:
     )
 
 
+def read_words(said: Mapping[str, Any]) -> str:
+    """Read what a run has said so far from an event of its chat; what it thinks is not in there."""
+    message = said.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    parts = content if isinstance(content, list) else []
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 def read_tokens(value: Any) -> int | None:
     """Read a number of tokens; None for what cannot be one."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)

@@ -37,6 +37,8 @@ class Item:
     """How often it was tried with this time; what was given back undone counts not."""
     reply_expected: bool
     text: str
+    session: str = ""
+    """The session that it was said in, where it was said in one that the agent is still in."""
 
     @classmethod
     def parse(cls, raw: dict[str, Any]) -> Item:
@@ -49,6 +51,7 @@ class Item:
             tries=_count_tries(raw),
             reply_expected=raw.get("reply_expected") is True,
             text=str(raw["text"]),
+            session=_read_session(raw.get("session")),
         )
 
 
@@ -56,6 +59,11 @@ def _read_handle(value: Any) -> str:
     if not isinstance(value, str) or not _HANDLE.fullmatch(value):
         raise ValueError("a message's handle is none")
     return value
+
+
+def _read_session(value: Any) -> str:
+    is_in_it = isinstance(value, dict) and value.get("title") is not None
+    return str(value.get("id") or "") if is_in_it else ""
 
 
 def _count_tries(raw: dict[str, Any]) -> int:
@@ -67,7 +75,11 @@ def _count_tries(raw: dict[str, Any]) -> int:
 class Mail:
     """The inbox of one agent during one turn."""
 
-    def __init__(self, bus: Bus, clock: Clock, stop: threading.Event) -> None:
+    def __init__(
+        self, bus: Bus, clock: Clock, stop: threading.Event, *, is_shown: bool = False
+    ) -> None:
+        """Take `is_shown`: what answers a message of a session is shown there as it is said."""
+        self._query = {"limit": "1", "text": "1", **({"shown": "1"} if is_shown else {})}
         self._bus = bus
         self._clock = clock
         self._stop = stop
@@ -79,8 +91,7 @@ class Mail:
         Raises:
             BusError: refused, stopped, or the message before could not be settled.
         """
-        query = {"limit": "1", "text": "1"}
-        answer = self._persist(lambda: self._bus.get("/api/inbox", query))
+        answer = self._persist(lambda: self._bus.get("/api/inbox", self._query))
         try:
             items = [Item.parse(raw) for raw in answer["items"]]
         except (KeyError, TypeError, ValueError) as error:
@@ -99,8 +110,12 @@ class Mail:
         """
         if item.reply_expected and reply.strip():
             return self._reply(item, reply)
-        self._try("ack", item, lambda: self._bus.post("/api/ack", {"handles": [item.handle]}))
+        self.ack(item)
         return ""
+
+    def ack(self, item: Item) -> None:
+        """Say that it is done."""
+        self._try("ack", item, lambda: self._bus.post("/api/ack", {"handles": [item.handle]}))
 
     def _reply(self, item: Item, reply: str) -> str:
         path = f"/api/messages/{item.handle}/reply"

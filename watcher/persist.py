@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from watcher.backoff import Backoff
+from watcher.backoff import CAP_S, Backoff
 from watcher.bus import BusError
 
 if TYPE_CHECKING:
@@ -26,15 +26,17 @@ def persist(
     stop: threading.Event,
     *,
     despite_token: bool = False,
+    cap_s: float = CAP_S,
 ) -> Answer:
     """Make a call, again and again while the refusal may pass; once, when `stop` is set.
 
     `despite_token`: keep asking, slowly, also where the token is refused; it may be rotated.
+    `cap_s`: the longest pause before the next try.
 
     Raises:
         BusError: the refusal that is for good, or the last one before the stop.
     """
-    backoff = Backoff(clock.fraction)
+    backoff = Backoff(clock.fraction, cap_s=cap_s)
     while True:
         try:
             return call()

@@ -72,15 +72,19 @@ class Result:
         return 128 - self.status
 
 
-def run(
+def run(  # noqa: PLR0913 - what one may hear of a process
     command: Command,
     clock: Clock,
     stop: threading.Event,
     *,
     on_start: Callable[[int], None] = lambda _pid: None,
     on_look: Callable[[], None] = lambda: None,
+    on_output: Callable[[bytes], None] = lambda _piece: None,
 ) -> Result:
-    """Run it. `on_start` gets the process id; `on_look` is called often while it lives."""
+    """Run it. `on_start` gets the process id; `on_look` is called often while it lives.
+
+    `on_output` gets what it prints, as it comes, and must not wait.
+    """
     try:
         process = subprocess.Popen(
             list(command.argv),
@@ -93,7 +97,7 @@ def run(
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Result("not_started", error_tail=str(error).encode())
-    with process, _Pipes(process, command) as pipes:
+    with process, _Pipes(process, command, on_output) as pipes:
         try:
             on_start(process.pid)
             ended_by = _watch(process, pipes, command, clock, stop, on_look)
@@ -164,7 +168,13 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 class _Pipes:
     """The three pipes of a process, moved without blocking and kept within bounds."""
 
-    def __init__(self, process: subprocess.Popen[bytes], command: Command) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        command: Command,
+        on_output: Callable[[bytes], None],
+    ) -> None:
+        self._on_output = on_output
         self.output = bytearray()
         self.errors = bytearray()
         self.seen_bytes = 0
@@ -240,6 +250,8 @@ class _Pipes:
         chunk = self._read(pipe)
         self.output += chunk[: self._most_bytes - len(self.output)]
         self.seen_bytes += len(chunk)
+        if chunk:
+            self._on_output(chunk)
 
     def _read_errors(self, pipe: IO[bytes]) -> None:
         self.errors += self._read(pipe)

@@ -124,6 +124,13 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True)
+class WakeSettings:
+    """How this node's turns are heard: `live_output`, whether in their session as they speak."""
+
+    live_output: bool = True
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """What background runs of a worker may use here; a run can ask for nothing else.
 
@@ -173,6 +180,7 @@ class Settings:
     ca_file: Path | None = None
     openclaw: OpenClawSettings = field(default_factory=OpenClawSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    wake: WakeSettings = field(default_factory=WakeSettings)
 
 
 def is_name(value: object) -> bool:

@@ -19,6 +19,7 @@ from watcher.settings import (
     RunSettings,
     Settings,
     SettingsError,
+    WakeSettings,
     WebhookSettings,
     is_name,
 )
@@ -101,6 +102,12 @@ def _take_seconds(value: Any) -> float:
     return float(value)
 
 
+def _take_truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - a wrong setting, not a wrong call
+    return value
+
+
 def _take_count(least: int, most: int) -> Callable[[Any], int]:
     def take(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -122,6 +129,7 @@ Kinds = dict[str, "Callable[[Any], Any]"]
 
 OPENCLAW: Kinds = {"config": _take_path, "gateway_url": _take_text, "argv": _take_words}
 WEBHOOK: Kinds = {"allowed_hosts": _take_words}
+WAKE: Kinds = {"live_output": _take_truth}
 RUNS: Kinds = {
     "workspace": _take_folder,
     "verify": _take_checks,
@@ -158,6 +166,10 @@ def _take_webhook(value: Any) -> WebhookSettings:
     return WebhookSettings(**_check(value, WEBHOOK, "webhook"))
 
 
+def _take_wake(value: Any) -> WakeSettings:
+    return WakeSettings(**_check(value, WAKE, "wake"))
+
+
 def _take_agents(value: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(value, dict):
         raise ValueError("an object with an entry for each agent")  # noqa: TRY004 - as above
@@ -175,6 +187,7 @@ TOP: Kinds = {
     "agents": _take_agents,
     "openclaw": _take_openclaw,
     "webhook": _take_webhook,
+    "wake": _take_wake,
 }
 
 

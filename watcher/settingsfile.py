@@ -20,9 +20,10 @@ from watcher.settings import Folder, Settings, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CHANGEABLE = frozenset({"openclaw", "webhook", "turns_at_once", "ca_file"})
+CHANGEABLE = frozenset({"openclaw", "webhook", "wake", "turns_at_once", "ca_file"})
 WORDS = frozenset({"argv", "allowed_hosts", "models"})
 NUMBERS = frozenset({"limit_s", "retries", "turns_at_once", "verify_limit_s"})
+TRUTHS = frozenset({"live_output"})
 FILES = frozenset({"config", "ca_file", "workspace"})
 RUNS, CHECKS = "runs", "verify"
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]{1,200}")
@@ -196,7 +197,7 @@ def _parse_value(key: str, value: str) -> Any:
             raise SettingsError(f"{key}={value!r}: {error}") from error
     if key in FILES:
         return str(find_file(value))
-    if key in {*WORDS, *NUMBERS, "env"}:
+    if key in {*WORDS, *NUMBERS, *TRUTHS, "env"}:
         with contextlib.suppress(ValueError):
             return plainjson.read(value)
     return value

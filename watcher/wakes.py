@@ -102,6 +102,7 @@ class WakeReport:
         self._owed: dict[str, Any] | None = None
         self._is_fenced = False
         self._last_s = clock.monotonic_s()
+        self._shows = False
 
     def received(self) -> Wake | None:
         """Say that this node has the wake; give what to do, or None where nothing is left to do.
@@ -116,9 +117,14 @@ class WakeReport:
             return None
         return _read_wake(self._ask, answer)
 
+    def will_show(self) -> None:
+        self._shows = True
+
     def admitted(self, turn_id: str) -> None:
         self.is_admitted = True
         self._owed = {"state": "admitted", "method": self.method, "turn_id": turn_id}
+        if self._shows:
+            self._owed["shown"] = True
         log.say("turn_admitted", wake=self._ask.wake_id, agent=self._ask.agent, turn=turn_id)
         self._say_quickly({})
 
@@ -181,4 +187,6 @@ def _read_wake(ask: Ask, answer: dict[str, Any]) -> Wake:
         pending_total=plainjson.whole(counts.get("total")),
         pending_urgent=plainjson.whole(counts.get("urgent")),
         turn_id=str(answer.get("turn_id") or "") or ask.turn_id,
+        session=str(answer.get("session") or ""),
+        shown_text=str(answer.get("shown_text") or ""),
     )

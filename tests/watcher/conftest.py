@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import daemons
 from fakebus import FakeBus, Inbox
 from fakegateway import FakeGateway
+from fakeoutputs import Outputs
 from fakeruns import Runs
 from fakesystem import FakeSystem
 from scriptedserver import ScriptedServer
@@ -62,6 +63,11 @@ def client(bus):
 @pytest.fixture
 def inbox(bus):
     return Inbox(bus)
+
+
+@pytest.fixture
+def outputs(bus):
+    return Outputs(bus)
 
 
 @pytest.fixture

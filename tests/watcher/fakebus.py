@@ -126,7 +126,9 @@ class FakeBus:
                 self._stream(handler)
                 return
             status, body = 200, self._find(request)
-            data, kind, extra = json.dumps(body).encode(), "application/json", {}
+            data, kind, extra = body, "text/plain", {}
+            if not isinstance(body, bytes):
+                data, kind = json.dumps(body).encode(), "application/json"
         except ProblemError as problem:
             status, kind = problem.status, "application/problem+json"
             extra = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
@@ -207,7 +209,9 @@ class Inbox:
         return item
 
     def _read(self, request):
-        assert request.query == {"limit": "1", "text": "1"}
+        assert request.query in (
+            {"limit": "1", "text": "1"} | more for more in ({}, {"shown": "1"})
+        )
         return {"agent": "beta", "items": self.items[:1], "more": max(len(self.items) - 1, 0)}
 
     def _settle(self, verb, request):

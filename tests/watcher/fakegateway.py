@@ -98,6 +98,11 @@ class FakeGateway:
         with contextlib.suppress(OSError):
             peer.send_text(json.dumps(frame))
 
+    def speak(self, run_id, whole, state="delta"):
+        """Tell what a run has said so far, as OpenClaw does: all of it, each time."""
+        words = {"role": "assistant", "content": [{"type": "text", "text": whole}]}
+        self.tell("chat", {"runId": run_id, "state": state, "message": words})
+
     def restart(self, status="cancelled", error="Task execution process exited before restart."):
         """Forget all runs, as a gateway does that was killed; the ledger says what became of it."""
         with self.changed:
@@ -111,8 +116,10 @@ class FakeGateway:
         self.server.cut_all()
 
     def push(self, run_id, data):
-        payload = {"runId": run_id, "stream": "lifecycle", "data": data}
-        frame = json.dumps({"type": "event", "event": "agent", "payload": payload})
+        self.tell("agent", {"runId": run_id, "stream": "lifecycle", "data": data})
+
+    def tell(self, event, payload):
+        frame = json.dumps({"type": "event", "event": event, "payload": payload})
         for peer in list(self.server.peers):
             try:
                 peer.send_text(frame)

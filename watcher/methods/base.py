@@ -52,6 +52,10 @@ class Wake:
     pending_urgent: int
     turn_id: str | None = None
     """Set when an earlier life of this watcher had this turn admitted already."""
+    session: str = ""
+    """The one session that all of it is for; empty where it is for more, or for none."""
+    shown_text: str = ""
+    """What the turn is told in the place of `text` where what it says is shown in that session."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,9 @@ class Report(Protocol):
 
     def alive(self) -> None:
         """Say that the turn is known to live; cheap to call often, it thins itself out."""
+
+    def will_show(self) -> None:
+        """Say, before the admission, that what the turn says is shown in the wake's session."""
 
 
 class Method(Protocol):

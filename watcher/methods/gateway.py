@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from watcher.clock import SystemClock
 from watcher.gatewaysession import GatewayError
-from watcher.gatewayturns import GatewayTurn, GatewayTurns
+from watcher.gatewayturn import GatewayTurn
+from watcher.gatewayturns import GatewayTurns
 from watcher.methods.base import Outcome, Probe
+from watcher.outputs.speech import Outputs
 
 if TYPE_CHECKING:
     import threading
@@ -31,6 +33,7 @@ class Gateway:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self.turns = GatewayTurns(settings.openclaw, self._clock)
+        self._outputs = Outputs(settings, self._clock)
 
     def close(self) -> None:
         """End the connection."""
@@ -57,4 +60,11 @@ class Gateway:
         session_key = wake.session_key or agent.session_key or f"agent:{agent_id}:main"
         run_id = wake.turn_id or wake.wake_id
         turn = GatewayTurn(run_id, agent_id, session_key, agent.limit_s, stop, self._clock)
-        return self.turns.run(turn, wake.text, report, is_admitted=bool(wake.turn_id))
+        speech, text = self._outputs.of_wake(wake, stop), wake.text
+        if speech is not None:
+            turn.listener, text = speech, wake.shown_text or text
+            report.will_show()
+        outcome = self.turns.run(turn, text, report, is_admitted=bool(wake.turn_id))
+        if speech is not None:
+            speech.end(outcome)
+        return outcome

@@ -21,6 +21,7 @@ from watcher.methods.child import (
     fill,
     tell_errors,
 )
+from watcher.outputs.speech import Outputs
 
 if TYPE_CHECKING:
     import threading
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from watcher.bus import Bus
     from watcher.clock import Clock
     from watcher.methods.base import Report, Wake
+    from watcher.outputs.speech import Printing
     from watcher.settings import AgentSettings, Settings
 
 MAX_REASON_CHARS = 2_500
+STOP_S = 1.0
 CUT_NOTE = "\n[the program's output was longer; it was cut here]\n"
 
 
@@ -45,6 +48,7 @@ class Program:
         self._settings = settings
         self._clock = clock
         self._make_bus = make_bus
+        self.outputs = Outputs(settings, clock)
 
     def probe(self, agent: AgentSettings) -> Probe:
         if not agent.argv:
@@ -63,7 +67,8 @@ class Program:
     ) -> Outcome:
         turn = _Turn(wake, agent, report, stop, self)
         with self._make_bus(agent.name) as bus:
-            return _work_off(Mail(bus, self._clock, stop), turn, stop)
+            is_shown = self._settings.wake.live_output
+            return _work_off(Mail(bus, self._clock, stop, is_shown=is_shown), turn, stop)
 
     def environment(self, agent: AgentSettings, item: Item) -> dict[str, str]:
         """Give the process what it needs to speak for itself, beyond the watcher's own."""
@@ -79,9 +84,10 @@ class Program:
         command: processes.Command,
         stop: threading.Event,
         on_look: Callable[[], None],
+        on_output: Callable[[bytes], None],
     ) -> processes.Result:
         """Run one process."""
-        return processes.run(command, self._clock, stop, on_look=on_look)
+        return processes.run(command, self._clock, stop, on_look=on_look, on_output=on_output)
 
 
 def _work_off(mail: Mail, turn: _Turn, stop: threading.Event) -> Outcome:
@@ -133,7 +139,9 @@ class _Turn:
             stdin=None if "{text}" in self._agent.argv else encode(item.text),
             limit_s=self._agent.limit_s,
         )
-        result = self._program.execute(command, self._stop, self._report.alive)
+        shown = self._show(item)
+        on_output = shown.tell if shown is not None else lambda _piece: None
+        result = self._program.execute(command, self._stop, self._report.alive, on_output)
         log.say(
             "program_ended",
             agent=self._agent.name,
@@ -142,15 +150,29 @@ class _Turn:
             status=result.status,
         )
         if result.ended_by == "stop":
+            if shown is not None:
+                shown.finish("the watcher was stopped", STOP_S)
             mail.release(item, "silent", "the watcher was stopped")
         elif result.is_good:
-            self._note(item, mail.settle(item, _write_reply(result)))
+            if shown is not None and shown.finish(""):
+                mail.ack(item)
+            else:
+                self._note(item, mail.settle(item, _write_reply(result)))
         else:
             is_last = item.tries > self._agent.retries
             how = explain(result, "the program", self._agent.limit_s)
             self._note(item, how)  # what it said is for the sender: a wake's reason is logged
+            if shown is not None:
+                shown.finish(how)
             why = explain(result, "the program", self._agent.limit_s, tell_errors(result))
             mail.release(item, "fatal" if is_last else "fail", why[:MAX_REASON_CHARS])
+
+    def _show(self, item: Item) -> Printing | None:
+        """Have what is printed be seen in the item's session, where somebody waits for it there."""
+        if not item.reply_expected:
+            return None
+        name = self._agent.name
+        return self._program.outputs.of_program(name, item.session, item.handle, self._stop)
 
     def _note(self, item: Item, failure: str) -> None:
         """Keep how the last try of a message went."""

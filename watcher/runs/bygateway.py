@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from watcher import log
 from watcher.gatewaysession import GatewayError, GivenUpError, RejectedError
-from watcher.gatewayturns import ANSWER_S, PAUSE_S, RETURN_S, GatewayTurn
+from watcher.gatewayturn import GatewayTurn
+from watcher.gatewayturns import ANSWER_S, PAUSE_S, RETURN_S
 from watcher.gatewayverdict import read_session_usage
 from watcher.methods.base import Outcome, Usage
 from watcher.runs.order import Halt
@@ -37,6 +38,9 @@ class _Unheard:
         log.say("run_admitted", run=turn_id)
 
     def alive(self) -> None:
+        pass
+
+    def will_show(self) -> None:
         pass
 
 

@@ -10,7 +10,9 @@ A node's clock never decides anything.
 from __future__ import annotations
 
 import time
+from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -83,6 +85,61 @@ class SystemClock:
         return own, self._wall_ms() - own
 
 
+class FleetClock(SystemClock):
+    """The time of a database that several machines share, carried on by this machine's own clock.
+
+    A machine whose wall clock is wrong is right here. Of the last times that the database told, the
+    one counts that came the quickest.
+    """
+
+    KEPT = 8
+
+    def __init__(
+        self,
+        wall_ms: Callable[[], int] = read_wall_ms,
+        steady_ms: Callable[[], int] = read_steady_ms,
+    ) -> None:
+        """Begin with this machine's time, until the database has told its own."""
+        self._machine_ms, self._off_ms = wall_ms, wall_ms() - steady_ms()
+        self._told: deque[tuple[int, int]] = deque(maxlen=self.KEPT)
+        super().__init__(self.database_ms, steady_ms)
+
+    def database_ms(self) -> int:
+        """Give the database's time, as far as it is known."""
+        return self._steady_ms() + self._off_ms
+
+    def steady_ms(self) -> int:
+        """Give the time by which `learn` is told when it was asked."""
+        return self._steady_ms()
+
+    def learn(self, database_ms: int, asked_ms: int) -> None:
+        """Hear the database's time, as it was between the asking and now."""
+        now_ms = self._steady_ms()
+        off_ms, took_ms = database_ms - (asked_ms + now_ms) // 2, now_ms - asked_ms
+        is_first = not self._told
+        if abs(off_ms - self._off_ms) > STEP_MS + took_ms:
+            self._told.clear()  # its clock was set, or it is another's now
+        self._told.append((took_ms, off_ms))
+        self._off_ms = min(self._told)[1]
+        if is_first:
+            self.follow()
+
+    def join(self, lead_ms: int) -> None:
+        """Go by the time of those who run already and kept theirs when the database's went back."""
+        if lead_ms > STEP_MS:
+            self.follow()
+            self._lead_ms += lead_ms
+            self._last_ms += lead_ms
+
+    def lead_ms(self) -> int:
+        """Give how far the bus's time is ahead of the database's."""
+        return self.now_ms() - self.database_ms()
+
+    def machine_off_ms(self) -> int:
+        """Give how far this machine's wall clock is ahead of the database's time."""
+        return self._machine_ms() - self.database_ms()
+
+
 class ManualClock:
     """A clock that stands until it is told to move."""
 
@@ -112,8 +169,14 @@ class ManualClock:
 
 def to_text(at_ms: int) -> str:
     """Write a time as RFC 3339 in UTC with milliseconds: `2026-11-20T21:04:05.123Z`."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    second, ms = divmod(at_ms, 1000)
+    return f"{second_text(second)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def second_text(at_s: int) -> str:
+    """Write the whole second of a time; many things happen in the same."""
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def from_text(text: str) -> int:

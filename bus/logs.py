@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLAIN = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+is_plain = re.compile(r"[A-Za-z0-9_.:/@+-]+").fullmatch
 logger = logging.getLogger("bus")
 
 
@@ -32,7 +32,7 @@ def log_all(facts: Sequence[tuple[str, dict[str, Any]]]) -> None:
 
 def write(action: str, facts: dict[str, Any]) -> str:
     """Write what a line says."""
-    return " ".join([f"action={action}", *(f"{key}={show(facts[key])}" for key in facts)])
+    return " ".join([f"action={action}", *[f"{key}={show(facts[key])}" for key in facts]])
 
 
 class Lines(logging.Formatter):
@@ -52,7 +52,7 @@ class Lines(logging.Formatter):
 def show(value: object) -> str:
     """Write a value so that it stays one word."""
     text = str(value)
-    return text if PLAIN.fullmatch(text) else json.dumps(text)
+    return text if is_plain(text) else json.dumps(text) if text else '""'
 
 
 def set_up(level: str) -> None:

@@ -40,7 +40,10 @@ class Gathering:
     def _send_on(self) -> None:
         if self._parts:
             whole, self._parts = b"".join(self._parts), []
-            self._connection.sendall(whole)
+            # Most go at once; `sendall` asks the system first how much it would take.
+            sent = self._connection.send(whole)
+            if sent < len(whole):
+                self._connection.sendall(whole[sent:])
 
     def shutdown(self, how: int) -> None:
         """End the connection: what was kept is half an answer."""

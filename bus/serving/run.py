@@ -1,4 +1,4 @@
-"""`bus serve`: one gunicorn with one gevent process.
+"""`bus serve`: one gunicorn with one gevent process, or with several where the database is shared.
 
 Before the fork nothing heavy may be imported: the gevent worker patches first and then loads the
 application, so that everything the application imports is already patched.
@@ -19,7 +19,9 @@ from bus.serving.notify import Notify
 from bus.serving.openfiles import allow_connections
 from bus.serving.port import check_port, check_port_number
 from bus.serving.tls import check_tls, warnings_of
+from bus.store.asked import ask
 from bus.store.lock import take_lock
+from bus.store.movemark import check_mark
 from bus.store.version import check_version, read_version
 
 if TYPE_CHECKING:
@@ -29,18 +31,18 @@ GRACEFUL_S = 2
 
 
 class Manager(Arbiter):  # type: ignore[misc]
-    """Gunicorn's arbiter, which never has two workers and tells systemd when it stops."""
+    """Gunicorn's arbiter, with as many workers as it began with; it tells systemd when it stops."""
 
     def stop(self, graceful: bool = True) -> None:
         self.app.notify.stopping()
         super().stop(graceful)
 
     def handle_hup(self) -> None:
-        """Stop: a reload would have two workers at the database, and the terminal has gone."""
+        """Stop: a reload would have more workers than were asked for; and the terminal has gone."""
         self.handle_term()
 
     def refuse_more(self) -> None:
-        """Ignore what asks for a second worker or a second arbiter."""
+        """Ignore what asks for another worker or a second arbiter."""
 
     handle_ttin = handle_ttou = handle_usr2 = refuse_more
 
@@ -62,7 +64,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         host = f"[{config.host}]" if ":" in config.host else config.host
         settings: dict[str, Any] = {
             "bind": [f"{host}:{config.port}"],
-            "workers": 1,  # who listens is known in memory: a second process would lose wakes
+            "workers": config.workers,  # one, where who listens is known in memory alone
             "worker_class": "bus.serving.worker.Worker",
             "worker_connections": config.max_connections,
             "timeout": 30,  # of a stuck hub, not of a request
@@ -129,17 +131,29 @@ def check(config: Config) -> None:
     """
     check_port_number(config.port)
     check_tls(config)
-    if not config.db_path.exists():
-        raise no_database(config)
     allow_connections(config.max_connections)
-    take_lock(config.db_path)
-    at = read_version(config.db_path)
+    check_database(config)
+    check_port(config.host, config.port)
+
+
+def check_database(config: Config) -> None:
+    """Refuse a database that is not there, not whole, or another program's."""
+    if config.is_postgresql:
+        at = ask(config)
+    elif config.db_path.exists():
+        take_lock(config.db_path)
+        at = read_version(config.db_path)
+    else:
+        at = None
     if at is None:
         raise no_database(config)
     check_version(at)
-    check_port(config.host, config.port)
+    if not config.is_postgresql:
+        check_mark(config.db_path)
 
 
 def no_database(config: Config) -> NoDatabaseError:
     """Say that there is nothing to serve, and what makes it."""
+    if config.is_postgresql:
+        return NoDatabaseError("the database of BUS_DATABASE_URL is empty; fill it: bus init")
     return NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")

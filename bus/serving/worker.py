@@ -38,6 +38,9 @@ REFUSALS = 64
 FAREWELL_S = 1.0
 """How long the telling of a refusal may take."""
 STREAM = "/api/stream"
+NOTICES_S = 3.0
+"""How long a notice on its way has at a stop; what is cut off goes out again at the start."""
+DURABLE, FOLLOWED = "/streams/", "live=sse"
 NOTIFY_S = 1.0
 """How often the arbiter is told that this worker lives."""
 
@@ -64,6 +67,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._first_request_s = config.first_request_s
         self._app.extensions["wakebus_trust"] = self._connections.trust
         self.wsgi = self._call
+        # Asked for a dozen times a request, and looked up each time in a table of settings.
+        settled = {name: setting.get() for name, setting in self.cfg.settings.items()}
+        self.cfg.__dict__.update(settled)
 
     def run(self) -> None:
         """Serve until told to stop, and then until what was begun is answered."""
@@ -78,7 +84,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
             if not server.pool.join(self.cfg.graceful_timeout):
                 self.log.warning("%d connections did not end in time", len(server.pool))
                 server.stop(timeout=1)
-        self._app.extensions["wakebus"].pump.join(self.cfg.graceful_timeout)
+        run = self._app.extensions["wakebus"]
+        run.pump.join(self.cfg.graceful_timeout)
+        run.sender.end(NOTICES_S)
+        run.fleet.leave()
 
     def _start_watchdog(self) -> None:
         """Have systemd told, now that connections are taken."""
@@ -94,6 +103,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
             tls = {"ssl_context": ssl_context(self.cfg), "do_handshake_on_connect": False}
         pool, handle = Pool(self.worker_connections + REFUSALS), partial(self.handle, listener)
         server = StreamServer(listener, handle=handle, spawn=pool, **tls)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # the other processes wait at the same port
         server.start()
         return server
 
@@ -168,7 +179,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         and a connection may be kept for long.
         """
         environ["gunicorn.socket"] = self._mine.client
-        if environ["PATH_INFO"] != STREAM:
+        if not is_stream(environ):
             return self._app(environ, start_response)
         begun: list[Callable[[bytes], None]] = []
 
@@ -197,6 +208,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
             app.extensions["wakebus"].drain.begin()
         for connection in self._connections.idle:
             hang_up(connection)
+
+
+def is_stream(environ: dict[str, Any]) -> bool:
+    """Say whether a request's answer may go on without gunicorn."""
+    path: str = environ["PATH_INFO"]
+    return path == STREAM or (path.startswith(DURABLE) and FOLLOWED in environ["QUERY_STRING"])
 
 
 def shake_hands(client: socket.socket, within_s: float) -> bool:

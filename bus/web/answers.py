@@ -23,6 +23,11 @@ def made(has: str) -> Answer:
 
 
 TASK = "id title status holder stale"
+SESSION = "session_id title state last_place cursor unread participants"
+OUTPUT = "session_id entry_id place stream url state bytes content_type lease_s epoch"
+ENTRY = "session_id entry_id place deliveries deduplicated"
+ASKED = "approval_id session_id entry_id place state expires_at deduplicated"
+APPROVAL = "approval_id session_id title state options may_answer answer answered_by reason"
 AGENT = "name kind node compartments"
 CODE = "name code expires_at enrol"
 ANSWERS = {
@@ -62,6 +67,39 @@ ANSWERS = {
     "GET /api/alerts": done("alerts next"),
     "GET /api/alerts/<alert_id>": done("id severity state told next body"),
     "POST /api/alerts/<alert_id>/settle": done("id state reason already"),
+    "GET /api/people/<name>/notices": done("person targets waiting allowed email events away"),
+    "PUT /api/people/<name>/notices/<target>": Answer((200, 201), "name kind events previews"),
+    "DELETE /api/people/<name>/notices/<target>": done("name removed"),
+    "POST /api/people/<name>/notices/<target>/test": done("name ok said took_ms"),
+    "GET /api/sessions": done("sessions next"),
+    "POST /api/sessions": made(f"{SESSION} deduplicated"),
+    "POST /api/sessions/import": made(f"{SESSION} imported deduplicated"),
+    "GET /api/sessions/<session_id>/export": Answer((200,), texts=("application/x-ndjson",)),
+    "GET /api/sessions/search": done("entries next sessions"),
+    "GET /api/sessions/<session_id>/search": done("entries next"),
+    "GET /api/sessions/<session_id>": done(f"{SESSION} me thread"),
+    "PATCH /api/sessions/<session_id>": done(f"{SESSION} me thread"),
+    "POST /api/sessions/<session_id>/participants": Answer(
+        (200, 201), "session_id invited already"
+    ),
+    "PATCH /api/sessions/<session_id>/participants/<name>": done("session_id name wake"),
+    "DELETE /api/sessions/<session_id>/participants/<name>": done("session_id left"),
+    "POST /api/sessions/<session_id>/entries": made(ENTRY),
+    "GET /api/sessions/<session_id>/entries": Answer(
+        (200,), "session_id entries before after last_place cursor unread", ("text/plain",)
+    ),
+    "POST /api/sessions/<session_id>/outputs": Answer((200, 201), OUTPUT),
+    "POST /api/sessions/<session_id>/outputs/<entry_id>/end": done(OUTPUT),
+    "POST /api/sessions/<session_id>/cursor": done("session_id cursor unread"),
+    "POST /api/sessions/<session_id>/approvals": made(ASKED),
+    "POST /api/approvals": made(ASKED),
+    "GET /api/approvals": done("approvals next"),
+    "GET /api/approvals/<approval_id>": done(APPROVAL),
+    "POST /api/approvals/<approval_id>/answer": done(f"{APPROVAL} already"),
+    "POST /api/approvals/<approval_id>/withdraw": done(f"{APPROVAL} already"),
+    "POST /api/sessions/<session_id>/steer": made(
+        "session_id entry_id place told deliveries deduplicated"
+    ),
     "GET /api/whoami": done("kind name compartments epoch"),
     "GET /api/agents": done("agents"),
     "GET /api/agents/<name>": done(AGENT),
@@ -69,6 +107,7 @@ ANSWERS = {
     "PATCH /api/agents/<name>": done(AGENT),
     "DELETE /api/agents/<name>": done("name removed"),
     "POST /api/agents/<name>/release": done("agent released"),
+    "POST /api/people/<name>/sign-in": made("name code link expires_at"),
     "GET /api/groups": done("groups"),
     "POST /api/groups": made("name members"),
     "PUT /api/groups/<name>": done("name members"),
@@ -87,6 +126,12 @@ ANSWERS = {
     "POST /api/tokens/rotate": done("by grace_s"),
     "DELETE /api/tokens/<token_id>": done("id revoked"),
     "GET /api/compartments": done("compartments"),
+    "PUT /streams/<stream_id>": Answer((200, 201)),
+    "POST /streams/<stream_id>": Answer((200, 204)),
+    "HEAD /streams/<stream_id>": Answer((200,)),
+    "GET /streams/<stream_id>": Answer((200, 204, 304), texts=("*/*",)),
+    "DELETE /streams/<stream_id>": Answer((204,)),
+    "OPTIONS /streams/<stream_id>": Answer((204,)),
     "GET /metrics": Answer((200,), texts=("text/plain",)),
     "GET /healthz": done("status version"),
     "GET /readyz": done("status epoch"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from flask import Flask, Response, current_app, g
+from flask import current_app, g
 from werkzeug.routing import BaseConverter, Map
 
 from bus.access import rotation
@@ -20,6 +20,7 @@ from bus.errors import (
     UnauthorizedError,
 )
 from bus.logs import log
+from bus.web.cookies import check_csrf, check_origin
 from bus.web.papers import papers_of_request
 from bus.web.request import read_body, the_request
 from bus.web.runtime import request_id, runtime
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import msgspec
+    from flask import Flask
 
     from bus.access.model import Principal
     from bus.store.store import Store
@@ -136,7 +138,7 @@ def run(call: Call, run_time: Runtime, **parts: Any) -> View:
     """Find out who asks, hold the limits, and answer."""
     asked = the_request()
     asked.is_told = call.is_told
-    if asked.method == "HEAD" and call.who:
+    if asked.method == "HEAD" and call.who and call.method != "HEAD":
         raise MethodNotAllowedError("HEAD would do what GET does and show nothing of it: use GET")
     most = run_time.config.max_request_bytes if call.who else MOST_BYTES_OF_A_STRANGER
     if (asked.content_length or 0) > most:
@@ -151,11 +153,13 @@ def admit_with_body(call: Call, run_time: Runtime, asked: Asked) -> Principal:
     """Find the principal, again after a body that was long in coming: it may be revoked since."""
     papers = papers_of_request()
     principal = admit(call, run_time, asked, papers)
-    if call.method == "GET":
+    if call.method in {"GET", "HEAD"}:
         return principal
     began_s = run_time.clock.monotonic_s()
     with run_time.coming.take(principal):
         read_body()
+    if papers.cookie:
+        check_csrf(papers.cookie)
     if run_time.clock.monotonic_s() - began_s < AT_ONCE_S:
         return principal
     return run_time.known.find(papers)
@@ -169,6 +173,8 @@ def admit(call: Call, run_time: Runtime, asked: Asked, papers: Papers) -> Princi
         # Guessing has a limit of its own, by address, or the log would be the guesser's.
         run_time.limits.take(f"refused {asked.remote_addr}")
         raise
+    if papers.cookie:
+        check_origin(run_time.config)
     asked.principal = principal
     trust = current_app.extensions.get("wakebus_trust")
     if trust is not None:
@@ -194,11 +200,9 @@ def write_use(store: Store, token_id: str) -> None:
         store.write(lambda tx: rotation.note_use(tx, token_id))
 
 
-def note_answer(response: Response) -> Response:
-    """Count every answer, make it safe for a browser, and log what changed something or failed."""
-    run_time, asked, status = runtime(), the_request(), response.status_code
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+def note_answer(asked: Asked, status: int) -> None:
+    """Count every answer, and log what changed something or failed."""
+    run_time = runtime()
     rule = asked.url_rule.endpoint.rpartition(" ")[2] if asked.url_rule else ""
     known = f"{asked.method} {rule}" if rule else "other"
     run_time.metrics.count(known, status)
@@ -214,4 +218,3 @@ def note_answer(response: Response) -> Response:
             request=request_id(),
             code=g.get("problem", ""),
         )
-    return response

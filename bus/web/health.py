@@ -27,7 +27,10 @@ def healthz() -> dict[str, Any]:
 @calls.add("GET", "/readyz", who=(), summary="The bus can read and write and is not stopping")
 def readyz() -> dict[str, Any]:
     run = runtime()
-    ready = {"status": "ready", "epoch": check_ready(run), "set_aside": len(run.keeper.aside)}
+    epoch, aside = check_ready(run), len(run.keeper.aside)
+    ready: dict[str, Any] = {"status": "ready", "epoch": epoch, "set_aside": aside}
+    if run.fleet.is_shared:
+        ready |= {"process": run.fleet.id, "processes": run.fleet.live}
     # A wall clock that was set is told and no reason to send anybody elsewhere.
     off_s = run.clock.off_ms() / 1000
     return ready | ({"clock_off_s": off_s} if off_s else {})

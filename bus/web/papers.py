@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from flask import request
+from typing import TYPE_CHECKING, NamedTuple
 
 from bus.access import service as access
 from bus.errors import UnauthorizedError
 from bus.ids import hash_secret
+from bus.web.cookies import check_csrf, read_cookie
+from bus.web.request import the_request
 from bus.web.runtime import runtime
 
 if TYPE_CHECKING:
@@ -23,14 +22,15 @@ if TYPE_CHECKING:
 MOST_KNOWN = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Papers:
+class Papers(NamedTuple):
     """What a request showed; a stream shows it again while it is open."""
 
     config: Config
     authorization: str
     shared_secret: str
     agent: str
+    cookie: str = ""
+    """A browser's token; only where it showed nothing else."""
 
     def find(self, conn: sa.Connection) -> Principal:
         """Find the principal, as it is now.
@@ -38,6 +38,11 @@ class Papers:
         Raises:
             UnauthorizedError: they are not, or no longer, good.
         """
+        if self.cookie:
+            principal = access.by_token(conn, f"Bearer {self.cookie}")
+            if principal.kind != "person":
+                raise UnauthorizedError("a page is for people; show an agent's token as a header")
+            return principal
         return access.authenticate(
             conn, self.config, self.authorization, self.shared_secret, self.agent
         )
@@ -52,15 +57,37 @@ class Papers:
 
 def papers_of_request() -> Papers:
     """Keep by what this request shows who it is."""
-    names = ("HTTP_AUTHORIZATION", "HTTP_X_SHARED_SECRET", "HTTP_X_AGENT")
-    shown = request.environ
-    return Papers(runtime().config, *(shown.get(name, "") for name in names))
+    shown, config = the_request().environ, runtime().config
+    papers = Papers(
+        config,
+        shown.get("HTTP_AUTHORIZATION", ""),
+        shown.get("HTTP_X_SHARED_SECRET", ""),
+        shown.get("HTTP_X_AGENT", ""),
+    )
+    if papers.authorization or papers.shared_secret or "HTTP_COOKIE" not in shown:
+        return papers
+    return papers._replace(cookie=read_cookie(config))
+
+
+def check_meant() -> None:
+    """Refuse what a GET does beside reading, unless a page of the bus had a browser send it.
+
+    By plain HTTP browsers do not say where a request comes from; and a page at another port of the
+    same host is given the cookie.
+
+    Raises:
+        ForbiddenError: the page's word is missing.
+    """
+    cookie = papers_of_request().cookie
+    if cookie:
+        check_csrf(cookie)
 
 
 class Known:
     """Whose papers were found good, as long as nobody's rights have changed.
 
     Whatever changes what papers are worth tells the hub so after its COMMIT and before its answer.
+    Of other processes the hub hears a moment later; while it is deaf, nobody is known.
     """
 
     def __init__(self, store: Store, hub: Hub) -> None:
@@ -76,11 +103,12 @@ class Known:
         """
         # Before the database is read: what it says is of no use after a change meanwhile.
         rights = self._hub.rights
-        if rights != self._rights:
+        if rights != self._rights or self._hub.is_deaf:
             self._rights = rights
             self._found.clear()
         # No secret stays in memory for it.
-        shown = papers.authorization or f"{papers.shared_secret}\0{papers.agent}"
+        others = f"{papers.shared_secret}\0{papers.agent}\0{papers.cookie}"
+        shown = papers.authorization or others
         key = hash_secret(shown)
         principal = self._found.get(key)
         if principal is None:

@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, g
+from flask import Response, current_app, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bus import errors
@@ -52,6 +52,18 @@ STATUS: dict[str, int] = {
     "too_many_children": 429,
     "run_claimed": 409,
     "run_over": 409,
+    "stale_epoch": 403,
+    "sequence_gap": 409,
+    "stream_closed": 409,
+    "stream_gone": 410,
+    "stream_full": 413,
+    "too_many_durable": 429,
+    "session_closed": 409,
+    "apart": 409,
+    "too_many_participants": 409,
+    "too_many_sessions": 409,
+    "approval_over": 409,
+    "too_many_approvals": 429,
     "key_reused": 422,
     "instance_busy": 409,
     "body_too_large": 413,
@@ -118,26 +130,34 @@ def problem(error: errors.BusError) -> Response:
     return response
 
 
-def register(app: Flask) -> None:
-    """Give every error of the application the one shape."""
-
-    @app.errorhandler(errors.BusError)
-    def on_bus_error(error: errors.BusError) -> Response:
+def answer(error: errors.BusError) -> Response:
+    """Make the answer of an error: a page for a person who looks at pages, else the one shape."""
+    show_page = current_app.extensions.get("wakebus_error_page")
+    page: Response | None = show_page(error, STATUS[error.code]) if show_page else None
+    if page is None:
         return problem(error)
+    g.problem = error.code
+    return page
 
-    @app.errorhandler(HTTPException)
-    def on_http_error(error: HTTPException) -> Response:
-        kind = FROM_FLASK.get(error.code or 500, errors.InvalidRequestError)
-        response = problem(kind(None if error.code in FROM_FLASK else error.description))
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return response
 
-    @app.errorhandler(Exception)
-    def on_fault(error: Exception) -> Response:
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(at.filename).name}:{at.lineno} {at.name}"
-        request = request_id()
-        log("fault_met", logging.ERROR, kind=type(error).__name__, where=where, request=request)
-        logging.getLogger("bus").debug("fault", exc_info=error)
-        return problem(errors.BusError("the bus met a fault of its own; its log says more"))
+def answer_to(error: Exception) -> Response:
+    """Make the answer of whatever a call raised: every error has the one shape."""
+    if isinstance(error, errors.BusError):
+        return answer(error)
+    if isinstance(error, HTTPException):
+        return answer_to_http(error)
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(at.filename).name}:{at.lineno} {at.name}"
+    request = request_id()
+    log("fault_met", logging.ERROR, kind=type(error).__name__, where=where, request=request)
+    logging.getLogger("bus").debug("fault", exc_info=error)
+    return answer(errors.BusError("the bus met a fault of its own; its log says more"))
+
+
+def answer_to_http(error: HTTPException) -> Response:
+    """Make the answer of what Werkzeug refuses: no such route, not by this method."""
+    kind = FROM_FLASK.get(error.code or 500, errors.InvalidRequestError)
+    response = answer(kind(None if error.code in FROM_FLASK else error.description))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app, g
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from bus.clock import Clock
     from bus.config import Config
+    from bus.fleet.fleet import Fleet
     from bus.ids import Ids
     from bus.live.hub import Hub
     from bus.live.presence import Presence
     from bus.live.pump import Pump
     from bus.live.tail import Tail
+    from bus.notices.sender import Sender
     from bus.serving.drain import Drain
     from bus.store.store import Store
+    from bus.streams.service import Spools
     from bus.wakes.keeper import Keeper
     from bus.web.limits import Coming, Limits, Places, Uses
     from bus.web.metrics import Metrics
@@ -30,6 +35,7 @@ class Runtime:
     config: Config
     store: Store
     hub: Hub
+    fleet: Fleet
     tail: Tail
     pump: Pump
     presence: Presence
@@ -40,11 +46,17 @@ class Runtime:
     limits: Limits
     strangers: Limits
     """Lines of the log, by address."""
+    guesses: Limits
+    """Codes that a browser tries, by address."""
     metrics: Metrics
     places: Places
     coming: Coming
     keeper: Keeper
+    sender: Sender
+    tests: Limits
+    """Of targets of notices, by person."""
     uses: Uses
+    spools: Spools
 
 
 REQUEST_CHARS = 10
@@ -59,4 +71,7 @@ def request_id() -> str:
 
 def runtime() -> Runtime:
     """Give the parts of the bus that serves this request."""
-    return cast("Runtime", current_app.extensions["wakebus"])
+    # The application itself: through Flask's stand-in for it each question is five calls.
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's documented way
+    run: Runtime = app.extensions["wakebus"]
+    return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import gevent
@@ -14,6 +13,7 @@ from bus.errors import InboxFullError, RateLimitedError, StorageBusyError, Write
 from bus.mail import service as mail
 from bus.mail.model import Draft
 from bus.web.limits import Limits
+from tests import engine
 
 
 def add_group(house, *members):
@@ -154,7 +154,7 @@ def stuck(house):
     """A writer whose disk hangs until it is let go, with room for four writes, two of each."""
     tools = house.store.writer._tools
     tools.config = replace(tools.config, writer_queue=4, writer_share=2)
-    begun, go = threading.Event(), threading.Event()
+    begun, go = engine.new_gate(), engine.new_gate()
 
     def hang(_tx):
         begun.set()
@@ -195,6 +195,28 @@ def test_a_full_queue_is_said_to_everyone(stuck):
     with pytest.raises(StorageBusyError) as refused:
         stuck("agent:4")
     assert refused.value.retry_after_s == 1
+
+
+def test_several_processes_share_the_places_of_the_queue(stuck, house):
+    house.store.writer.sharers = 2
+    stuck("agent:1")
+    with pytest.raises(StorageBusyError):
+        stuck("agent:2")
+    house.store.writer.sharers = 9  # each has at least one
+    with pytest.raises(StorageBusyError):
+        stuck("agent:2")
+    house.store.writer.sharers = 1
+    stuck("agent:2")
+
+
+def test_several_processes_share_what_one_principal_may_have_waiting(stuck, house):
+    tools = house.store.writer._tools
+    tools.config = replace(tools.config, writer_queue=100)
+    house.store.writer.sharers = 2
+    stuck("agent:1")
+    with pytest.raises(WriterShareError):
+        stuck("agent:1")
+    stuck("agent:2")
 
 
 def test_a_refused_write_does_not_sink_its_neighbours(house):

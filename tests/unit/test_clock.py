@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bus.clock import SystemClock
+from bus.clock import FleetClock, SystemClock
 
 YEAR_MS = 365 * 86_400_000
 
@@ -62,3 +62,78 @@ def test_it_goes_with_the_wall_clock_once_told_to(machine):
     machine.clock.follow()
     assert machine.clock.now_ms() == machine.wall_ms
     assert machine.clock.off_ms() == 0
+
+
+class Server:
+    """A database on another machine, of which two machines with clocks of their own learn."""
+
+    def __init__(self):
+        self.off_ms = 7_000_000
+
+    def tell(self, machine, took_ms=2):
+        """Have a machine ask it, and be answered after a while, half of it on the way there."""
+        asked_ms = machine.clock.steady_ms()
+        machine.steady_ms += took_ms
+        told_ms = machine.steady_ms - took_ms // 2 + machine.apart_ms + self.off_ms
+        machine.clock.learn(told_ms, asked_ms)
+        return machine
+
+
+class Far(Machine):
+    """One of several machines: its steady clock began so long after the first one's."""
+
+    def __init__(self, *, wall_off_ms=0, apart_ms=0):
+        super().__init__()
+        self.apart_ms = apart_ms
+        self.wall_ms += wall_off_ms
+        self.clock = FleetClock(lambda: self.wall_ms, lambda: self.steady_ms)
+
+
+def test_machines_whose_clocks_are_wrong_have_one_time_the_database_s():
+    server = Server()
+    one, two = server.tell(Far()), server.tell(Far(wall_off_ms=YEAR_MS, apart_ms=400))
+    assert one.clock.now_ms() == 5_002 + server.off_ms
+    assert two.clock.now_ms() == 5_002 + 400 + server.off_ms
+    assert two.clock.off_ms() == 0
+    assert two.clock.machine_off_ms() - one.clock.machine_off_ms() == YEAR_MS - 400
+
+
+def test_an_answer_that_was_long_in_coming_does_not_move_the_time():
+    server = Server()
+    machine = server.tell(Far())
+    before = machine.clock.now_ms()
+    asked_ms = machine.clock.steady_ms()
+    machine.steady_ms += 1000
+    machine.clock.learn(asked_ms + server.off_ms, asked_ms)  # all of it on the way back
+    assert machine.clock.now_ms() == before + 1000
+
+
+def test_a_database_whose_clock_goes_back_takes_nobody_with_it_and_who_comes_later_joins_them():
+    server = Server()
+    one = server.tell(Far())
+    server.off_ms -= 60_000
+    before = one.clock.now_ms()
+    server.tell(one)
+    assert one.clock.now_ms() == before + 2
+    assert one.clock.off_ms() == -60_000
+    two = server.tell(Far())
+    two.clock.join(one.clock.lead_ms())
+    two.steady_ms = one.steady_ms
+    assert two.clock.now_ms() == one.clock.now_ms()
+    server.off_ms += 60_000
+    for each in (one, two):
+        server.tell(each)
+        assert each.clock.off_ms() == 0
+    assert two.clock.now_ms() == one.clock.now_ms()
+
+
+def test_a_database_whose_clock_goes_forward_is_followed_when_the_bus_says_so():
+    server = Server()
+    machine = server.tell(Far())
+    before = machine.clock.now_ms()
+    server.off_ms += 60_000
+    server.tell(machine)
+    assert machine.clock.now_ms() == before + 2
+    assert machine.clock.off_ms() == 60_000
+    machine.clock.follow()
+    assert machine.clock.now_ms() == before + 60_002

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -11,8 +13,10 @@ from bus.app import create_app
 from bus.clock import ManualClock
 from bus.config import Config
 from bus.errors import StorageBusyError, StorageFailedError
+from bus.serving import watchdog as watchdog_module
 from bus.serving.watchdog import Watchdog
-from bus.store.migrate import migrate
+from tests import engine
+from tests.newdatabase import make_database
 
 
 class Said(list):
@@ -33,8 +37,7 @@ class Said(list):
 
 @pytest.fixture
 def run(tmp_path):
-    config = Config(data_dir=tmp_path)
-    migrate(config)
+    config = make_database(Config(data_dir=tmp_path))
     run = create_app(config, clock=ManualClock(), keeper=False).extensions["wakebus"]
     yield run
     run.store.close()
@@ -61,7 +64,7 @@ def test_a_bus_that_works_is_fed_and_its_status_said_once(watchdog, said):
 
 
 def test_nothing_is_fed_while_the_writer_hangs(run, watchdog, said):
-    hangs = threading.Event()
+    hangs = engine.new_gate()
     stuck = gevent.spawn(run.store.write, lambda _tx: hangs.wait(10), is_long=True)
     gevent.sleep(0)
     try:
@@ -106,3 +109,27 @@ def test_a_database_that_cannot_be_read_is_dead(run, watchdog, said, monkeypatch
     monkeypatch.setattr(run.store, "read", refuse)
     watchdog.look()
     assert said == ["in trouble: input/output error"]
+
+
+def test_a_shared_database_that_is_away_is_no_death(run, watchdog, said, monkeypatch):
+    def refuse():
+        raise StorageFailedError("the database cannot be reached")
+
+    monkeypatch.setattr(run.fleet, "is_shared", True)
+    monkeypatch.setattr(run.store, "read", refuse)
+    watchdog.look()
+    assert said == ["beat", "in trouble: the database cannot be reached"]
+
+
+def test_one_of_several_that_is_dead_ends_itself_for_the_others_would_hide_it(
+    run, watchdog, monkeypatch
+):
+    ended = []
+    monkeypatch.setattr(watchdog_module.os, "kill", lambda *how: ended.append(how))
+    run.clock.advance(61)
+    for _ in range(watchdog_module.SURE):
+        watchdog.look()
+    assert not ended  # it is alone: systemd sees that it is not fed
+    object.__setattr__(run, "config", replace(run.config, workers=2))
+    watchdog.look()
+    assert ended == [(os.getpid(), signal.SIGABRT)]

@@ -8,6 +8,7 @@ from bus.alerts import briefing, going, queries
 from bus.alerts.model import BLOCKED, CRITICAL, MOST_OPEN, REVIEW, SETTLED, USUAL, Draft
 from bus.alerts.showing import find, list_alerts, show, show_whole
 from bus.board import service as board
+from bus.clock import HOUR_MS
 from bus.directory import service as directory
 from bus.errors import ConflictError, RateLimitedError
 from bus.mail import service as mail
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["list_alerts", "raise_alert", "register", "settle", "show_alert"]
 WATCHED = {"blocked": BLOCKED, "review": REVIEW}
 """Statuses of a task in which it waits for somebody's decision."""
-HOUR_MS = 3_600_000
 show_alert = show_whole
 
 

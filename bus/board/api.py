@@ -38,6 +38,7 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     """A move, by whom it is and why; and what else is to change of a task."""
 
     status: str | None = None
+    seen: str | None = None
     agent: str | None = None
     note: str = ""
     title: str | msgspec.UnsetType = msgspec.UNSET
@@ -158,7 +159,8 @@ def read_change(body: ChangeBody) -> Change:
     if "body" in fields:
         check_body(fields["body"])
     status = None if body.status is None else rules.check_status(body.status)
-    return Change(status, rules.check_note_text(body.note), fields)
+    seen = "" if body.seen is None else rules.check_status(body.seen)
+    return Change(status, rules.check_note_text(body.note), fields, seen)
 
 
 @calls.add(

@@ -34,7 +34,11 @@ def roles_of(conn: sa.Connection, principal: Principal, row: Row) -> set[str]:
     """Say what a principal is to a task; a worker and the administration are nothing."""
     if principal.participant_id is None:
         return set()
-    me = directory.get(conn, principal.participant_id)
+    return roles_to(directory.get(conn, principal.participant_id), principal, row)
+
+
+def roles_to(me: Participant, principal: Principal, row: Row) -> set[str]:
+    """Say the same of somebody who has been looked up; of many tasks once."""
     if me.kind == "worker":
         return set()
     held = {HOLDER: row.holder_id, BLOCKER: row.blocker_id}

@@ -78,8 +78,12 @@ class Which:
 
 @dataclass(frozen=True)
 class Change:
-    """What to do with a task: fields to set, then a move with its note."""
+    """What to do with a task: fields to set, then a move with its note.
+
+    `seen` is the status in which whoever asks saw it, where that is to count.
+    """
 
     status: str | None = None
     note: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
+    seen: str = ""

@@ -13,6 +13,7 @@ from bus.board.telling import Deed, tell_parties
 from bus.board.writing import set_and_reread, write_history, write_note
 from bus.directory import service as directory
 from bus.errors import ForbiddenError
+from bus.mail.model import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ def act(tx: Transaction, principal: Principal, task_id: str, change: Change) -> 
     row = find(tx.conn, principal, task_id)
     me = directory.get(tx.conn, principal.participant_id or 0)
     roles = roles_of(tx.conn, principal, row)
+    if change.seen and not (change.status and is_repeated(tx, me, row, change.status)):
+        check_seen(tx, row, change.seen)
     if change.fields:
         row = edit(tx, me, row, roles, change.fields)
     told: list[str] = []
@@ -46,6 +49,13 @@ def act(tx: Transaction, principal: Principal, task_id: str, change: Change) -> 
         else:
             row, told = make(tx, principal, me, row, move, change.note)
     return show(row, tx.now_ms, tx.config) | {"already": already, "told": told}
+
+
+def check_seen(tx: Transaction, row: Row, seen: str) -> None:
+    """Refuse a move of a task that stands elsewhere than its mover saw it, naming who moved it."""
+    if seen != row.status:
+        by = queries.last_move(tx.conn, row.id).by_id
+        rules.check_seen(row.status, seen, directory.get(tx.conn, by).name if by else SYSTEM)
 
 
 def is_repeated(tx: Transaction, me: Participant, row: Row, to: str) -> bool:

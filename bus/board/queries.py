@@ -103,6 +103,32 @@ def links(conn: sa.Connection, task_id: str, name: str) -> list[str]:
     return [row[0] for row in LINKS[name].rows(conn, task_id=task_id)]
 
 
+def last_of_each(condition: Any) -> sa.Select[Any]:
+    """Make the statement of the last row that fulfils a condition, for each of some tasks."""
+    those = sa.select(sa.func.max(task_history.c.id)).where(
+        task_history.c.task_id.in_(sa.bindparam("ids", expanding=True)), condition
+    )
+    return (
+        sa.select(task_history, writer.c.name.label("by"))
+        .select_from(task_history.outerjoin(writer, writer.c.id == task_history.c.by_id))
+        .where(task_history.c.id.in_(those.group_by(task_history.c.task_id)))
+    )
+
+
+LAST_RUNS = last_of_each(task_history.c.run_id.is_not(None))
+LAST_BLOCKS = last_of_each(sa.and_(task_history.c.kind == MOVED, task_history.c.status == BLOCKED))
+
+
+def last_runs(conn: sa.Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Give for each of some tasks the run that was heard of last."""
+    return {row.task_id: row.run_id for row in conn.execute(LAST_RUNS, {"ids": ids})}
+
+
+def last_blocks(conn: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:
+    """Give for each of some tasks the row by which it was blocked last."""
+    return {row.task_id: row for row in conn.execute(LAST_BLOCKS, {"ids": ids})}
+
+
 def page_statement(whose: str, *, is_stale: bool, oldest_first: bool) -> Statement:
     """Make the statement of a page: each part of it is a place in one index, and its order."""
     narrow = [tasks.c[f"{whose}_id"] == bind("whose")] if whose else []

@@ -114,6 +114,19 @@ def judge(
     raise MoveRefusedError(f"{card.status} -> {to} is for {told}", may=may)
 
 
+def check_seen(status: str, seen: str, by: str) -> None:
+    """Refuse a move of a task that was moved by another since its mover looked.
+
+    Raises:
+        NoSuchMoveError: it stands elsewhere now.
+    """
+    if seen and seen != status:
+        raise NoSuchMoveError(
+            f"it is in {status} by now, moved there by {by}, and not in {seen} any more: "
+            "look at it again; nothing was done"
+        )
+
+
 def check_note(move: Move, note: str) -> Move:
     """Refuse a move that needs a word of why without one."""
     if move.needs_note and not note.strip():

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bus.board import queries, rules
-from bus.board.finding import find, find_chief, is_chief, roles_of
+from bus.board.finding import find, find_chief, is_chief, roles_of, roles_to
 from bus.board.linking import on_removed, on_run_dispatched, on_run_ended
 from bus.board.model import ADDED, BACKLOG, BLOCKED, Draft, Which
 from bus.board.moving import act
-from bus.board.showing import show, show_entry, show_whole
+from bus.board.showing import show, show_entry, show_moves, show_whole
 from bus.board.writing import write_history, write_note
 from bus.clock import from_text
 from bus.directory import service as directory
 from bus.errors import ForbiddenError, InvalidRequestError
 from bus.mail import service as mail
 from bus.mail.rules import quote
+from bus.runs import service as runs
 from bus.sections import Entry, Section
 
 if TYPE_CHECKING:
@@ -25,9 +26,19 @@ if TYPE_CHECKING:
     from bus.config import Config
     from bus.directory.model import Participant
     from bus.sections import Span
+    from bus.store.statement import Row
     from bus.store.transaction import Hooks, Transaction
 
-__all__ = ["act", "add", "add_note", "check_link", "list_tasks", "register", "show_task"]
+__all__ = [
+    "act",
+    "add",
+    "add_note",
+    "check_link",
+    "list_cards",
+    "list_tasks",
+    "register",
+    "show_task",
+]
 Shown = dict[str, Any]
 BEHIND_ALL = "d"
 """A place behind every id of a task."""
@@ -62,6 +73,40 @@ def list_tasks(
     For each compartment and status the first ones are looked up in an index and then merged, so
     that a page costs the same on a board of any size.
     """
+    rows, after = find_page(conn, principal, which, now_ms, config)
+    return {"tasks": [show(row, now_ms, config) for row in rows], "next": after}
+
+
+def list_cards(
+    conn: sa.Connection, principal: Principal, which: Which, now_ms: int, config: Config
+) -> Shown:
+    """Show a page of tasks as cards.
+
+    Each has also what its reader may do with it, why it is blocked, and its last run.
+    """
+    rows, after = find_page(conn, principal, which, now_ms, config)
+    ids = [row.id for row in rows]
+    run_ids, blocks = queries.last_runs(conn, ids), queries.last_blocks(conn, ids)
+    known = runs.states_of(conn, principal, list(run_ids.values()))
+    me = None if principal.participant_id is None else directory.get(conn, principal.participant_id)
+    cards = [
+        show(row, now_ms, config)
+        | {
+            "moves": show_moves(row, roles_to(me, principal, row) if me else (), now_ms, config),
+            "blocked_why": blocks[row.id].text
+            if row.status == BLOCKED and row.id in blocks
+            else "",
+            "run": known.get(run_ids.get(row.id, "")),
+        }
+        for row in rows
+    ]
+    return {"tasks": cards, "next": after}
+
+
+def find_page(
+    conn: sa.Connection, principal: Principal, which: Which, now_ms: int, config: Config
+) -> tuple[list[Row], str | None]:
+    """Find a page of tasks, and behind which one to go on."""
     mine = sorted(principal.compartments)
     compartments = queries.all_compartments(conn) if principal.kind == "admin" else mine
     values = {
@@ -80,8 +125,8 @@ def list_tasks(
     ]
     ids.sort(reverse=not which.oldest_first)
     there = queries.with_ids(conn, ids[: which.limit])
-    shown = [show(there[task_id], now_ms, config) for task_id in ids[: which.limit]]
-    return {"tasks": shown, "next": shown[-1]["id"] if len(ids) > which.limit else None}
+    rows = [there[task_id] for task_id in ids[: which.limit]]
+    return rows, rows[-1].id if len(ids) > which.limit else None
 
 
 def tell_blocked(conn: sa.Connection, principal: Principal, span: Span) -> list[Section]:

@@ -64,15 +64,22 @@ def show_whole(
 ) -> dict[str, Any]:
     """Show a task with its text, its history, what belongs to it, and what its reader may do."""
     history = queries.history(conn, row.id, MOST_HISTORY)
-    moves = rules.open_moves(card_of(row, now_ms, config), roles)
     return show(row, now_ms, config) | {
         "body": row.body,
-        "moves": list({move.to: show_move(move) for move in moves}.values()),
+        "moves": show_moves(row, roles, now_ms, config),
         "runs": queries.links(conn, row.id, "run_id"),
         "messages": queries.links(conn, row.id, "message_id"),
         "history": [show_entry(entry) for entry in reversed(history)],
         "earlier": queries.count_history(conn, row.id) - len(history),
     }
+
+
+def show_moves(
+    row: Row, roles: Collection[str], now_ms: int, config: Config
+) -> list[dict[str, Any]]:
+    """Show where somebody may move a task now, each place once."""
+    moves = rules.open_moves(card_of(row, now_ms, config), roles)
+    return list({move.to: show_move(move) for move in moves}.values())
 
 
 def show_move(move: Move) -> dict[str, Any]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bus.clock import to_text
+from bus.clock import DAY_MS, to_text
 from bus.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bus.sections import Entry, Section
-
-DAY_MS = 86_400_000
-"""So far back goes the first brief."""
 
 
 def choose_since(asked_ms: int | None, seen_ms: int | None, now_ms: int) -> int:

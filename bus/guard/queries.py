@@ -153,6 +153,13 @@ def budget_of(conn: sa.Connection, participant_id: int) -> Row | None:
     return BUDGET.first(conn, whose=participant_id)
 
 
+def let_go_since(conn: sa.Connection, since_ms: int) -> dict[int, int]:
+    """Give whose wakes count anew since a time, each with the time from which they do."""
+    query = sa.select(wake_budgets.c.participant_id, wake_budgets.c.from_ms)
+    rows = conn.execute(query.where(wake_budgets.c.from_ms > since_ms))
+    return {row.participant_id: row.from_ms for row in rows}
+
+
 def keep_budget(conn: sa.Connection, participant_id: int, **values: int) -> None:
     """Keep something of an agent's budget of wakes."""
     mine = wake_budgets.c.participant_id == participant_id

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 __all__ = ["PATH", "Message", "Start", "check", "is_held", "judge_wakes"]
+let_go_since = queries.let_go_since
 
 
 def is_held(conn: sa.Connection, thread: str) -> str:
@@ -142,10 +143,10 @@ def may_be_near(count: int, most: int, config: Config) -> bool:
     return bool(most) and (count >= most or is_near(count, most, config.guard_warn_percent))
 
 
-def count_wakes_from_ms(tx: Transaction, participant_id: int) -> int:
+def count_wakes_from_ms(conn: sa.Connection, participant_id: int, now_ms: int) -> int:
     """Give since when an agent's wakes count: for a day, or since a person let it go."""
-    budget = queries.budget_of(tx.conn, participant_id)
-    return max(tx.now_ms - DAY_MS, budget.from_ms if budget else 0)
+    budget = queries.budget_of(conn, participant_id)
+    return max(now_ms - DAY_MS, budget.from_ms if budget else 0)
 
 
 def tell_wakes(tx: Transaction, participant_id: int, count: int) -> None:

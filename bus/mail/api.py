@@ -66,7 +66,7 @@ def limits() -> Limits:
 SENT = SendBody | list[SendBody]
 
 
-def draft_of(principal: Principal, body: SendBody) -> Draft:
+def draft_of(principal: Principal, body: SendBody, most: Limits, now_ms: int) -> Draft:
     """Check one message of a request."""
     for name in (body.sender, body.from_agent):
         if name not in {None, principal.name}:
@@ -75,7 +75,7 @@ def draft_of(principal: Principal, body: SendBody) -> Draft:
     fields = {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}
     for name in ("from", "from_agent"):
         fields.pop(name, None)
-    return rules.read_draft(fields, limits(), runtime().clock.now_ms())
+    return rules.read_draft(fields, most, now_ms)
 
 
 def key_of(principal: Principal, route: str) -> service.Key | None:
@@ -113,7 +113,8 @@ def send(principal: Principal) -> tuple[dict[str, Any], int]:
             kept = service.replay(conn, key)
         if kept is not None:
             return kept, 202
-    drafts = [draft_of(principal, body) for body in bodies]
+    checked_by, now_ms = limits(), runtime().clock.now_ms()
+    drafts = [draft_of(principal, body, checked_by, now_ms) for body in bodies]
     check_together(sum(len(draft.to) for draft in drafts), "recipients in all")
     try:
         answer = runtime().store.write(

@@ -10,7 +10,7 @@ from bus.guard import service as guard
 from bus.mail import inbox_queries, queries
 from bus.mail.model import PRIORITIES, RESULT, SYSTEM
 from bus.mail.redriving import Which, find_dead
-from bus.mail.rules import count_messages, quote
+from bus.mail.rules import count_messages, quote, session_of
 from bus.mail.threads import is_result
 from bus.mail.tracing import sees_thread
 from bus.sections import Entry, Section
@@ -74,6 +74,7 @@ def tell_said(conn: sa.Connection, principal: Principal, span: Span) -> list[Sec
     What the bus wrote at a run's end is that run's, and runs tell of it.
     """
     rows = queries.sent_since(conn, span.since_ms, SCAN)
+    rows = [row for row in rows if not session_of(row.reply_key)]  # of which sessions tell
     sees, is_cut = sight_of(conn, principal), len(rows) == SCAN
     seen = [row for row in rows if row.created_ms <= span.until_ms and sees(row)]
     results = [row for row in seen if row.type == RESULT and not is_result(row)]

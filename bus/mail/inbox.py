@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.mail import inbox_queries, queries
+from bus.mail.inbox_queries import Only
 from bus.mail.model import Item
 from bus.mail.moves import end, move
-from bus.mail.rules import shown_attempt
+from bus.mail.rules import session_of, shown_attempt
 
 if TYPE_CHECKING:
+    from bus.mail.model import Turn
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
@@ -38,24 +40,29 @@ def read_inbox(tx: Transaction, participant_id: int, ask: Ask) -> Page:
     An item that is leased already is shown again under the same handle, so that a lost answer
     costs nothing; in another turn, or after its lease, it gets a new one and the old is fenced.
     """
-    turn = tx.ask("current_turn", participant_id=participant_id)
+    turn: Turn | None = tx.ask("current_turn", participant_id=participant_id)
+    session = None if turn is None else turn.session
+    # What is said in this turn is heard in its session: what others wrote comes in another.
+    only = Only(message_id=ask.only, session=None if ask.only else session)
     items: list[Item] = []
     left, has_new = ask.max_bytes, False
-    for row in inbox_queries.readable(tx.conn, participant_id, ask.limit, ask.only):
+    for row in inbox_queries.readable(tx.conn, participant_id, ask.limit, only):
         body = cut(row.body, left)
         if items and len(body) < len(row.body):
             break
-        leased = lease(tx, row, turn)
+        leased = lease(tx, row, None if turn is None else turn.wake_id)
         if leased is None:
             continue
         has_new = has_new or leased.attempt != row.attempt
         left -= len(body.encode())
         truncated = len(body) < len(row.body)
-        items.append(Item(leased, leased.attempt, leased.lease_until_ms, body, truncated))
+        shown = session is not None and session_of(row.reply_key) == session
+        until = leased.lease_until_ms
+        items.append(Item(leased, leased.attempt, until, body, truncated, is_shown=shown))
     inbox_queries.touch_reader(tx.conn, participant_id, tx.now_ms, has_new=has_new)
     if items:
         tx.announce("mail_read", participant_id=participant_id)
-    return Page(items, inbox_queries.count_readable(tx.conn, participant_id) - len(items))
+    return Page(items, inbox_queries.count_readable(tx.conn, participant_id, only) - len(items))
 
 
 def cut(body: str, max_bytes: int) -> str:

@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from flask import Response, request
-from gevent.event import Event
 
 from bus.clock import to_text
 from bus.errors import NotFoundError, StorageFailedError
-from bus.live import leaving
 from bus.mail import render, service
 from bus.mail.api import WRITERS
-from bus.serving.drain import DRAIN
-from bus.store.transaction import participant_topic, token_topic
+from bus.store.transaction import participant_topic
 from bus.web.calls import Calls
-from bus.web.papers import papers_of_request
+from bus.web.papers import check_meant
 from bus.web.request import read_query
 from bus.web.runtime import runtime
+from bus.web.waiting import LONGEST_WAIT_S, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bus.access.model import Principal
-    from bus.live.hub import Listener
 
 calls = Calls("inbox")
-LONGEST_WAIT_S = 60
 MARK_CHARS = 8
 UNLEASED = (
     "your mail is kept and can be seen, though not leased or acked: GET /api/inbox?view=headers "
     "lists it, GET /api/messages/ID shows a body"
 )
-
-
-def wait_for_mail(principal: Principal, seconds: int, only: str | None) -> bool:
-    """Wait until something is readable, at most so long; says whether something is.
-
-    Raises:
-        UnauthorizedError: the token was revoked meanwhile.
-    """
-    run, me = runtime(), principal.participant_id or 0
-    papers, gone = papers_of_request(), Event()
-    until_s = run.clock.monotonic_s() + seconds
-    topics = {participant_topic(me), token_topic(principal.token_id), DRAIN}
-    with run.hub.listen(topics) as listener, hang_up_tells(gone, listener):
-        while not run.drain.begun and not gone.is_set():
-            listener.clear()
-            with run.store.read() as conn:
-                papers.find(conn)
-                if service.is_readable(conn, me, only):
-                    return True
-            left_s = until_s - run.clock.monotonic_s()
-            if left_s <= 0 or not listener.wait(left_s):
-                break
-    return False
 
 
 class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,32 +39,28 @@ class InboxQuery(msgspec.Struct, forbid_unknown_fields=True):
     max_bytes: Annotated[int, msgspec.Meta(ge=1, le=4_194_304)] = 65_536
     id: str | None = None
     text: bool = False
+    shown: bool = False
 
 
 @calls.add("GET", "/api/inbox", who=WRITERS, summary="Read and lease what waits", query=InboxQuery)
 def inbox(principal: Principal) -> dict[str, Any] | Response:
-    query = read_query(InboxQuery)
+    query, me = read_query(InboxQuery), principal.participant_id or 0
+    if query.view == "full":
+        check_meant()  # it leases what it shows
     if query.id:
         check_known(principal, query.id)
     with runtime().places.take(principal) if query.wait else nullcontext():
-        there = wait_for_mail(principal, query.wait, query.id)
+        there = wait_until(
+            principal,
+            query.wait,
+            participant_topic(me),
+            lambda conn: service.is_readable(conn, me, query.id),
+        )
     if query.view == "headers":
         return headers(principal, query.limit)
     ask = service.Ask(query.limit, query.max_bytes, query.id)
     page = lease_page(principal, ask) if there else service.Page([], 0)
-    return show_page(principal, page, texts=query.text)
-
-
-@contextmanager
-def hang_up_tells(gone: Event, listener: Listener) -> Iterator[None]:
-    """Have a waiting read hear that its client has gone, so that it leases nothing to nobody."""
-
-    def leave() -> None:
-        gone.set()
-        listener.wake()
-
-    with leaving.watch(request.environ.get("gunicorn.socket"), leave):
-        yield
+    return show_page(principal, page, texts=query.text, shown=query.shown)
 
 
 def check_known(principal: Principal, message_id: str) -> None:
@@ -123,18 +90,24 @@ def headers(principal: Principal, limit: int) -> dict[str, Any]:
 
 
 def show_page(
-    principal: Principal, page: service.Page, *, texts: bool
+    principal: Principal, page: service.Page, *, texts: bool, shown: bool
 ) -> dict[str, Any] | Response:
-    """Show leased items as the reader wants them: text for a model, or JSON."""
+    """Show leased items as the reader wants them: text for a model, or JSON.
+
+    `shown`: what answers an item of a session is shown there as it is said.
+    """
     with runtime().store.read() as conn:
         reader = service.reader_of(conn, principal, runtime().config)
+        items = service.find_talks(conn, runtime().store.hooks, principal, page.items)
+    if shown:
+        items = [render.as_shown(item) for item in items]
     mark = f"wakebus {runtime().ids.secret(MARK_CHARS)}"
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
-        text = render.to_text_page(page.items, page.more, reader, mark)
+        text = render.to_text_page(items, page.more, reader, mark)
         return Response(text, mimetype="text/plain")
-    items = [render.to_json(item, reader) for item in page.items]
+    written = [render.to_json(item, reader) for item in items]
     if texts:
-        for shown, item in zip(items, page.items, strict=True):
-            shown["text"] = render.item_text(item, reader, mark)
+        for one, item in zip(written, items, strict=True):
+            one["text"] = render.item_text(item, reader, mark)
     now = to_text(runtime().clock.now_ms())
-    return {"agent": principal.name, "items": items, "more": page.more, "server_time": now}
+    return {"agent": principal.name, "items": written, "more": page.more, "server_time": now}

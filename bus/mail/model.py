@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 WAITING = ("queued", "notified", "woken")
@@ -15,6 +16,10 @@ PRIORITIES = ("urgent", "high", "normal", "low")
 URGENT = 0
 RESULT = "RESULT"
 """The type of what a worker gives back to its parent."""
+APPROVAL = "APPROVAL"
+"""The type of what came of an approval: the bus alone writes it; no peer says yes for a person."""
+ENTRY_KEY = "entry "
+"""How the key of a message begins that tells an agent of a session; no sender can set one."""
 SYSTEM = "wakebus"
 """The name under which the bus itself writes; nobody can take it."""
 
@@ -36,11 +41,37 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class EntryKey:
+    """Of which entry a message tells: the session's id, and the entry's place in it."""
+
+    session: str
+    place: int
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a draft is checked against."""
 
     max_body_bytes: int
     max_recipients: int
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The session of which an item tells, as its reader sees it now; without a title: no more."""
+
+    id: str
+    place: int
+    title: str | None = None
+    unread: int = 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The turn that reads: its wake, and the session in which what it says is shown."""
+
+    wake_id: str
+    session: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +83,11 @@ class Item:
     lease_until_ms: int
     body: str
     truncated: bool
+    talk: Talk | None = None
+    is_shown: bool = False
+    """Whether what its reader says in this turn is shown in the session that it tells of."""
 
-    @property
+    @cached_property
     def handle(self) -> str:
         """The handle of this attempt."""
         return f"{self.row.message_id}.{self.attempt}"

@@ -5,13 +5,12 @@ Every move writes the state, its rung and the fact for the sender's stream in on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bus.directory import service as directory
 from bus.mail import queries
 from bus.mail.model import ENDS, PRIORITIES, SYSTEM, URGENT
-from bus.mail.rules import next_due, shown_attempt
+from bus.mail.rules import next_due, session_of, shown_attempt
 from bus.store.log import Concerns, append
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 
-@dataclass(frozen=True)
-class Copy:
+class Copy(NamedTuple):
     """One recipient's copy of a message as it is made; named as a delivery's columns are."""
 
     message_id: str
@@ -39,6 +37,7 @@ class Copy:
     wake_id: str | None = None
     seen: int = 1
     seq: int | None = None
+    reply_key: str | None = None
 
 
 def move(  # noqa: PLR0913 - a rung has that many facts
@@ -130,7 +129,16 @@ def tell_sender(tx: Transaction, row: Row | Copy) -> None:
     }
     is_withdrawn = row.state == "cancelled" and row.seq is not None
     recipient_id = row.recipient_id if is_withdrawn else None
-    append(tx, "state", data, Concerns(participant_id=recipient_id, sender_id=row.sender_id))
+    append(tx, "state", data, concerns(row, recipient_id))
+
+
+def concerns(row: Row | Copy, recipient_id: int | None) -> Concerns:
+    """Say whom a fact of a delivery is about.
+
+    What tells of a session is of that session alone, as of a compartment that nobody else is in:
+    a person who sees both its ends need not be in it.
+    """
+    return Concerns(recipient_id, row.sender_id, compartment=session_of(row.reply_key))
 
 
 def append_message(tx: Transaction, row: Row | Copy) -> int:
@@ -145,7 +153,7 @@ def append_message(tx: Transaction, row: Row | Copy) -> int:
         "priority": PRIORITIES[row.priority],
         "at": tx.now_text,
     }
-    return append(tx, "message", data, Concerns(row.recipient_id, row.sender_id))
+    return append(tx, "message", data, concerns(row, row.recipient_id))
 
 
 def make_deliverable(tx: Transaction, row: Row, reason: str = "") -> Row:

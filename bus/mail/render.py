@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bus.clock import to_text
@@ -17,7 +17,7 @@ from bus.mail.model import PRIORITIES, SYSTEM
 from bus.mail.rules import shown_attempt
 
 if TYPE_CHECKING:
-    from bus.mail.model import Item
+    from bus.mail.model import Item, Talk
 
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that can forge a line, hide text or turn its direction."""
@@ -53,8 +53,14 @@ def one_line(text: str) -> str:
     return " ".join(harmless(text).split())[:MAX_REASON]
 
 
-def takes_answer(row: Any) -> bool:
-    """Say whether somebody would read an answer: not the bus, and no worker whose run is over."""
+def takes_answer(item: Item) -> bool:
+    """Say whether somebody would read an answer: not the bus, and no worker whose run is over.
+
+    Nor a session in which its reader is no more.
+    """
+    row, talk = item.row, item.talk
+    if talk is not None:
+        return talk.title is not None
     return row.sender_id is not None and (row.from_kind != "worker" or bool(row.reply_expected))
 
 
@@ -69,9 +75,21 @@ def commands(item: Item, reader: Reader) -> dict[str, str]:
     handle = f"""-H Content-Type:application/json -d '{{"handle":"{item.handle}"}}'"""
     reply = curl(reader, f"/api/messages/{item.handle}/reply?ack=1", "--data-binary", "@-")
     return {
-        **({"reply": reply} if takes_answer(item.row) else {}),
+        **({"reply": reply} if takes_answer(item) else {}),
+        **(talk_commands(item.talk, reader) if item.talk else {}),
         "ack": curl(reader, "/api/ack", handle),
         "extend": curl(reader, "/api/extend", handle),
+    }
+
+
+def talk_commands(talk: Talk, reader: Reader) -> dict[str, str]:
+    """Write how to read what was missed of a session, and how to say something there."""
+    if talk.title is None:
+        return {}
+    path = f"/api/sessions/{talk.id}/entries"
+    return {
+        "missed": curl(reader, path, "-H Accept:text/plain"),
+        "say": curl(reader, path, "--data-binary @-"),
     }
 
 
@@ -100,7 +118,8 @@ def to_json(item: Item, reader: Reader) -> dict[str, Any]:
         "in_reply_to": row.in_reply_to,
         "reply_expected": bool(row.reply_expected),
         "replied": row.replied_ms is not None,
-        **({"reply": address} if takes_answer(row) else {}),
+        **({"reply": address} if takes_answer(item) else {}),
+        **({"session": vars(item.talk)} if item.talk else {}),
         "commands": commands(item, reader),
     }
 
@@ -127,6 +146,8 @@ def item_text(item: Item, reader: Reader, mark: str) -> str:
     row, does = item.row, commands(item, reader)
     urgent = "" if row.priority == 2 else f", {PRIORITIES[row.priority]}"
     subject = [f"subject: {harmless(row.subject)}"] if row.subject else []
+    if item.talk is not None:
+        subject = [f"title of the session: {one_line(item.talk.title or '')}"]
     cut = (
         f"\n(cut; whole: {curl(reader, f'/api/messages/{row.message_id}')})"
         if item.truncated
@@ -135,7 +156,9 @@ def item_text(item: Item, reader: Reader, mark: str) -> str:
     reply = "wanted" if row.reply_expected else "not needed"
     who = f"{row.from_name or SYSTEM} ({row.trust}{urgent})"
     when = f"sent {to_text(row.created_ms)}, attempt {shown_attempt(item.attempt)}, reply {reply}"
-    if row.from_accepts is not None:
+    if item.talk is not None:
+        when += f"; session {item.talk.id}, entry {item.talk.place}"
+    elif row.from_accepts is not None:
         when += f"; {row.from_name} takes: {', '.join(json.loads(row.from_accepts))}"
     lines = [
         f"{item.handle} {row.type} from {who}, {when}",
@@ -144,10 +167,30 @@ def item_text(item: Item, reader: Reader, mark: str) -> str:
         harmless(item.body),
         f"<<<{mark} end>>>{cut}",
     ]
-    if takes_answer(row):
-        lines.append(f"answer and ack: echo 'YOUR ANSWER' | {does['reply']}")
+    if item.talk is not None:
+        lines += talk_lines(item, item.talk, does)
+    if item.is_shown:
+        lines.append("answer: say it in this turn, which all in the session see as you say it")
+    elif takes_answer(item):
+        where = " in the session" if item.talk else ""
+        lines.append(f"answer{where} and ack: echo 'YOUR ANSWER' | {does['reply']}")
     lines.append(f"ack only: {does['ack']}")
     return "\n".join(lines)
+
+
+def as_shown(item: Item) -> Item:
+    """Have an item be answered by what its reader says, where somebody in a session awaits that."""
+    can = item.talk is not None and item.talk.title is not None and bool(item.row.reply_expected)
+    return replace(item, is_shown=item.is_shown or can)
+
+
+def talk_lines(item: Item, talk: Talk, does: dict[str, str]) -> list[str]:
+    """Write what else its reader can do in a session; all in it see what is said there."""
+    if talk.title is None:
+        return [f"you are no longer in session {talk.id}: an ack is enough"]
+    say = [f"say something else to all in it: echo 'YOUR TEXT' | {does['say']}"]
+    missed = f"read what you missed ({talk.unread} unread): {does['missed']}"
+    return [missed, *([] if item.is_shown else say)]
 
 
 def to_text_page(items: list[Item], more: int, reader: Reader, mark: str) -> str:

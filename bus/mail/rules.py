@@ -16,7 +16,7 @@ from bus.errors import (
     WaitingRefusedError,
 )
 from bus.guard.model import is_of_guard
-from bus.mail.model import PRIORITIES, Draft, Handle, Limits
+from bus.mail.model import APPROVAL, ENTRY_KEY, PRIORITIES, Draft, EntryKey, Handle, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +97,11 @@ def read_type(word: str) -> str:
     """Read a type: one word."""
     if not TYPE.fullmatch(word):
         raise InvalidRequestError(f"'type' is one word such as TASK or STATUS, not {word[:40]!r}")
+    if word.upper() == APPROVAL:
+        raise InvalidRequestError(
+            f"'type' {APPROVAL} is the bus's: a person answers what was asked by "
+            "POST /api/approvals/ID/answer"
+        )
     return word
 
 
@@ -189,6 +194,20 @@ def quote(text: str, most: int = 1000) -> str:
     """Write another's words as one line in quotes, so that none of them can pass for the bus's."""
     line = " ".join(text.replace('"', "'").split())
     return f'"{line[: most - 1]}…"' if len(line) > most else f'"{line}"'
+
+
+def read_entry_key(text: str | None) -> EntryKey | None:
+    """Say of which entry of a session a message tells; None for any other message."""
+    if text is None or not text.startswith(ENTRY_KEY):
+        return None
+    session, place, _for_whom = text.removeprefix(ENTRY_KEY).split(" ")
+    return EntryKey(session, int(place))
+
+
+def session_of(text: str | None) -> str | None:
+    """Name the session of which a message tells, by its key."""
+    found = read_entry_key(text)
+    return None if found is None else found.session
 
 
 def count_messages(number: int) -> str:

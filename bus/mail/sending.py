@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bus.errors import BatchTooLargeError, KeyReusedError
 from bus.mail import queries
 from bus.mail.recipients import Request, check_share, find_recipients
+from bus.mail.talking import find_told, say_back
 from bus.mail.threads import find_context, hear_person, hold_of
 from bus.mail.writing import deliver, write_message
 
@@ -77,6 +78,9 @@ def replay(conn: sa.Connection, key: Key | None) -> dict[str, Any] | None:
 def send_one(request: Request, draft: Draft) -> dict[str, Any]:
     """Accept one message for all its recipients."""
     tx, principal = request.tx, request.principal
+    told = find_told(tx, principal, draft.in_reply_to)
+    if told is not None:
+        return say_back(tx, principal, told, draft, None)
     recipients, unreachable = find_recipients(request, draft)
     context = find_context(request, draft, recipients)
     sent = write_message(

@@ -10,12 +10,24 @@ from bus.mail.cancelling import cancel
 from bus.mail.carrying import Deed, tell_deed
 from bus.mail.inbox import Ask, Page, read_inbox
 from bus.mail.keeping import do_due, prune
+from bus.mail.listing import Wanted, list_messages, name_threads
 from bus.mail.quiet import settle_quiet
 from bus.mail.redriving import Which, list_dead, redrive, redrive_all
 from bus.mail.render import Reader, harmless, one_line
 from bus.mail.resulting import Place, find_place, keep_answer, send_result
 from bus.mail.sending import Key, hash_request, replay, send
 from bus.mail.settling import ack, extend, release, reply
+from bus.mail.talking import (
+    Hearer,
+    Said,
+    find_talks,
+    forget_unread,
+    is_asked,
+    note_said,
+    take_back_unread,
+    tell_asker,
+    tell_entry,
+)
 from bus.mail.threads import release_thread
 from bus.mail.tracing import history, is_for, sees_thread, trace
 
@@ -29,9 +41,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Ask",
     "Deed",
+    "Hearer",
     "Key",
     "Page",
     "Place",
+    "Reader",
+    "Said",
+    "Wanted",
     "Which",
     "ack",
     "cancel",
@@ -39,16 +55,24 @@ __all__ = [
     "do_due",
     "extend",
     "find_place",
+    "find_talks",
     "first_due",
+    "forget_unread",
     "harmless",
     "hash_request",
     "headers",
     "hint",
     "history",
+    "is_asked",
     "is_for",
     "is_readable",
+    "is_unread",
     "keep_answer",
     "list_dead",
+    "list_messages",
+    "name_threads",
+    "news",
+    "note_said",
     "one_line",
     "prune",
     "read_inbox",
@@ -63,13 +87,18 @@ __all__ = [
     "sees_thread",
     "send",
     "send_result",
+    "take_back_unread",
     "tell",
+    "tell_asker",
     "tell_deed",
+    "tell_entry",
     "trace",
 ]
 PENDING = 1000
 count_readable = inbox_queries.count_readable
 is_readable = inbox_queries.is_readable
+is_unread = inbox_queries.is_unread
+news = inbox_queries.news
 hint = directory.hint
 tell = notes.tell
 first_due = keeping_queries.first_due

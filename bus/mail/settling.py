@@ -12,7 +12,8 @@ from bus.errors import EndedError, FencedError, NoReplyAddressError, UnknownHand
 from bus.mail import queries
 from bus.mail.moves import end, move, requeue
 from bus.mail.recipients import Request, check_room
-from bus.mail.rules import read_handle, refuse_worker
+from bus.mail.rules import read_handle, refuse_worker, session_of
+from bus.mail.talking import say_back, why_not_said
 from bus.mail.threads import Context, find_context, hear_person, hold_of
 from bus.mail.writing import deliver, write_message
 
@@ -129,7 +130,7 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
     row = queries.of_recipient(tx.conn, handle.message_id, principal.participant_id or 0)
     if row is None or not 0 < handle.attempt <= row.attempt:
         raise UnknownHandleError
-    if row.sender_id is None:
+    if row.sender_id is None and not session_of(row.reply_key):
         raise NoReplyAddressError
     is_withdrawn = row.state == "cancelled"
     if acks and not is_withdrawn:
@@ -141,8 +142,8 @@ def reply(  # noqa: PLR0913 - the answer, and what goes with it
         answer |= {"note": f"the item was {row.reason}; your answer was sent all the same"}
     if unless_replied and row.replied_ms is not None:
         answer |= {"status": "skipped", "reason": "it has replied itself"}
-    elif acks and not can_reach(tx, principal, row.sender_id):
-        answer |= {"status": "skipped", "reason": f"{row.from_name} can no longer be reached"}
+    elif acks and (why := why_unsent(tx, principal, row, draft)):
+        answer |= {"status": "skipped", "reason": why}
     else:
         answer |= send_reply(tx, principal, row, draft)
     if acked:
@@ -162,6 +163,14 @@ def check_ack(row: Row, handle: Handle) -> None:
         raise EndedError(f"the item is {row.state}: {row.reason}")
 
 
+def why_unsent(tx: Transaction, principal: Principal, row: Row, draft: Draft) -> str:
+    """Say why an answer that carries an ack goes nowhere, so that the ack alone counts; or not."""
+    if session_of(row.reply_key):
+        return why_not_said(tx, principal, row, draft)
+    is_there = can_reach(tx, principal, row.sender_id)
+    return "" if is_there else f"{row.from_name} can no longer be reached"
+
+
 def can_reach(tx: Transaction, principal: Principal, participant_id: int) -> bool:
     """Say whether the sender of an item is still there, and in a compartment of its reader."""
     sender = directory.get(tx.conn, participant_id)
@@ -169,9 +178,11 @@ def can_reach(tx: Transaction, principal: Principal, participant_id: int) -> boo
 
 
 def send_reply(tx: Transaction, principal: Principal, row: Row, draft: Draft) -> dict[str, Any]:
-    """Write the reply and deliver it to the sender."""
+    """Write the reply and deliver it to the sender; of what a session tells, it is said there."""
     body_hash = hashlib.sha256(draft.body.encode()).hexdigest()
     key = f"{row.message_id} {principal.participant_id} {body_hash}"
+    if session_of(row.reply_key):
+        return say_back(tx, principal, row, draft, key)
     known = queries.by_reply_key(tx.conn, key)
     if known:
         return {"status": "accepted", "id": known, "deduplicated": True}

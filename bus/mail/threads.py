@@ -12,6 +12,7 @@ from bus.guard import service as guard
 from bus.guard.model import is_of_guard
 from bus.mail import queries
 from bus.mail.moves import make_deliverable, move
+from bus.mail.rules import session_of
 from bus.mail.tracing import sees_thread
 from bus.store.schema import RESULT_KEY
 
@@ -71,7 +72,8 @@ def find_parent(
         return None, False
     to = {recipient.id for recipient in recipients}
     # Mail from the one now written to is the likeliest parent.
-    own = [row for row in leased if row.sender_id in to]
+    # What is said in a session is said there: a word to one of it alone is another talk.
+    own = [row for row in leased if row.sender_id in to and not session_of(row.reply_key)]
     if own:
         return max(own, key=hops_of), True
     names = {principal.name, *(recipient.name for recipient in recipients)}

@@ -13,7 +13,7 @@ from bus.errors import NotFoundError
 from bus.guard.model import is_of_guard
 from bus.mail import inbox_queries, queries
 from bus.mail.model import PRIORITIES, SYSTEM
-from bus.mail.rules import shown_attempt
+from bus.mail.rules import session_of, shown_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,8 +93,8 @@ def sees(conn: sa.Connection, principal: Principal, row: Row) -> bool:
     if me is not None and me == row.recipient_id:
         # What is held is not there yet; what the guard holds from a person is theirs to let go.
         return row.seq is not None or (principal.kind == "person" and is_guarded(row))
-    if principal.kind != "person":
-        return False
+    if principal.kind != "person" or (session_of(row.reply_key) and not is_guarded(row)):
+        return False  # of a session nobody else hears, but for what a person must let go
     ends = [who for who in (row.sender_id, row.recipient_id) if who is not None]
     return all(may_see(principal.compartments, compartments_of(conn, who)) for who in ends)
 

@@ -10,7 +10,7 @@ from bus.guard import service as guard
 from bus.mail import inbox_queries, keeping_queries, queries, render, waking_queries
 from bus.mail.model import LONGEST_LEASE_S
 from bus.mail.moves import end, keep_quiet, move, requeue
-from bus.mail.rules import LIFE, first_of_life
+from bus.mail.rules import LIFE, first_of_life, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,14 @@ class Pending:
 def pending(conn: sa.Connection, participant_id: int) -> Pending:
     """Count what a wake would be for."""
     return Pending(*waking_queries.count_waiting(conn, participant_id))
+
+
+def session_of_pending(conn: sa.Connection, participant_id: int, total: int) -> str | None:
+    """Name the session in which all was said that waits; None where it is of more, or of none."""
+    number, least, greatest = waking_queries.waiting_of_sessions(conn, participant_id)
+    if not total or number != total or least != greatest:
+        return None
+    return session_of(f"{least} 0 0")
 
 
 def is_pending(conn: sa.Connection, participant_id: int) -> bool:

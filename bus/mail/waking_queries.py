@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from bus.mail.model import WAITING
+from bus.ids import RANDOM_CHARS, TIME_CHARS
+from bus.mail.model import ENTRY_KEY, WAITING
 from bus.mail.queries import FULL, MINE, open_in
 from bus.store.schema import IS_FAILED, deliveries, messages, participants
-from bus.store.statement import Statement, bind
+from bus.store.statement import Statement, beginning, bind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
 
 
+KEY_CHARS = len(ENTRY_KEY) + len("s_") + TIME_CHARS + RANDOM_CHARS
 TO_WAKE = sa.and_(open_in(MINE, WAITING), deliveries.c.wakes == 1)
 WAITING_OF = Statement(FULL.where(TO_WAKE).order_by(deliveries.c.priority, deliveries.c.seq))
 ASKED_FOR = Statement(
@@ -49,6 +51,21 @@ IS_WAITING = Statement(sa.select(deliveries.c.id).where(TO_WAKE).limit(1))
 COUNT_WAITING = Statement(
     sa.select(sa.func.count(), sa.func.count().filter(deliveries.c.priority == 0)).where(TO_WAKE)
 )
+KEYS = sa.and_(TO_WAKE, messages.c.reply_key.startswith(ENTRY_KEY))
+KEYS_WAITING = Statement(
+    sa.select(
+        sa.func.count(),
+        *(most(beginning(messages.c.reply_key, KEY_CHARS)) for most in (sa.func.min, sa.func.max)),
+    )
+    .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message_id))
+    .where(KEYS)
+)
+"""Of what tells of sessions: how much waits, and the least and the greatest name of a session."""
+
+
+def waiting_of_sessions(conn: sa.Connection, recipient_id: int) -> Row:
+    """Read how much waits that tells of sessions, and the keys of two of these at its ends."""
+    return KEYS_WAITING.rows(conn, recipient_id=recipient_id)[0]
 
 
 def waiting(conn: sa.Connection, recipient_id: int) -> Sequence[Row]:

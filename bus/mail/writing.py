@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bus.clock import to_text
 from bus.directory import service as directory
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
     from bus.store.transaction import Transaction
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """A message that was written; its copies follow."""
 
     id: str
     draft: Draft
     sender_id: int | None
     sender: str
+    reply_key: str | None = None
 
 
 def write_message(  # noqa: PLR0913 - who, what and in which thread
@@ -74,7 +73,8 @@ def write_message(  # noqa: PLR0913 - who, what and in which thread
         bytes=len(draft.body.encode()),
         answers=draft.in_reply_to or "",
     )
-    return Sent(message_id, draft, sender_id, SYSTEM if sender_id is None else context.path[-1])
+    sender = SYSTEM if sender_id is None else context.path[-1]
+    return Sent(message_id, draft, sender_id, sender, reply_key)
 
 
 @lru_cache(maxsize=256)
@@ -109,6 +109,7 @@ def deliver(tx: Transaction, sent: Sent, recipient: Participant, held: str) -> d
         wakes=int(draft.wake and recipient.kind == "named"),
         state="held" if held else "queued",
         reason=held,
+        reply_key=sent.reply_key,
     )
     times = {"deliver_ms": draft.deliver_ms, "expires_ms": draft.expires_ms, "quiet_ms": quiet_ms}
     create(tx, copy, times)

@@ -44,6 +44,7 @@ class RunBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     verify: str | None = None
     task_id: str | None = None
     notify: str | None = None
+    session: str | None = None
 
     agentId: str | None = None  # noqa: N815 - OpenClaw's name
     runTimeoutSeconds: float | None = None  # noqa: N815 - OpenClaw's name

@@ -11,15 +11,24 @@ from bus.runs.moves import add_rung, tell_node, tell_parent
 from bus.runs.showing import sees
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import sqlalchemy as sa
+
     from bus.access.model import Principal
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
 
-def cancel(tx: Transaction, principal: Principal, run_id: str, reason: str) -> dict[str, Any]:
-    """Take a run back; the answer says whether it has stopped, or is being stopped."""
+def cancel(
+    tx: Transaction, principal: Principal, run_id: str, reason: str, *, by_session: bool = False
+) -> dict[str, Any]:
+    """Take a run back; the answer says whether it has stopped, or is being stopped.
+
+    `by_session`: whoever does it is in the run's session, and so need not see its worker.
+    """
     run = queries.find(tx.conn, run_id)
-    if run is None or not sees(tx.conn, principal, run):
+    if run is None or not (by_session or sees(tx.conn, principal, run)):
         raise NotFoundError(f"no run {run_id[:40]!r} of yours")
     if principal.kind == "agent" and principal.participant_id != run.parent_id:
         raise ForbiddenError(
@@ -60,3 +69,27 @@ def take_back(tx: Transaction, run: Row, reason: str, by: int | None) -> Row:
     tell_node(tx, now)
     tx.remind(now.due_ms)
     return now
+
+
+def open_in_session(
+    conn: sa.Connection, principal: Principal, session_id: str, parents: Collection[int] | None
+) -> list[Row]:
+    """List the open runs of a session that somebody in it may stop; of some parents, or of all."""
+    return [
+        run
+        for run in queries.open_in_session(conn, session_id)
+        if (parents is None or run.parent_id in parents)
+        and (principal.kind != "agent" or run.parent_id == principal.participant_id)
+    ]
+
+
+def find_in_session(tx: Transaction, principal: Principal, session_id: str, run_id: str) -> Row:
+    """Find an open run of a session that somebody in it may stop."""
+    run = queries.find(tx.conn, run_id)
+    if run is None or run.session_id != session_id:
+        raise NotFoundError(f"no run {run_id[:40]!r} of session {session_id}")
+    if principal.kind == "agent" and principal.participant_id != run.parent_id:
+        raise ForbiddenError(f"{run_id} is its parent's to stop, or a person's")
+    if run.ended_ms is not None:
+        raise RunOverError(f"{run_id} is {run.state} already: bus run show {run_id}")
+    return run

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bus.clock import to_text
+from bus.directory import service as directory
 from bus.errors import (
     ConflictError,
     FencedError,
@@ -21,7 +22,7 @@ from bus.runs import queries
 from bus.runs.ending import end as end_run
 from bus.runs.ending import keep_texts, tell_begin
 from bus.runs.moves import move
-from bus.runs.rules import next_due, write_assignment
+from bus.runs.rules import next_due, write_asking, write_assignment
 from bus.runs.showing import sees
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ def show_claim(tx: Transaction, run: Row, workspace: str) -> dict[str, Any]:
     """Show what a node needs to do a run; `task` is its worker's whole assignment."""
     task = queries.texts(tx.conn, run.place).task
     output = f"{workspace}/{run.output}" if workspace else run.output
+    asking = ""
+    if run.session_id is not None:
+        reach = directory.reach(tx.conn, run.worker_id, tx.config)
+        curl = f"curl -sS -H @{reach.header_path} {reach.url}"
+        asking = write_asking(curl, run.session_id, run.id)
     return {
         "run_id": run.id,
         "claim": run.claim,
@@ -77,7 +83,7 @@ def show_claim(tx: Transaction, run: Row, workspace: str) -> dict[str, Any]:
         "local_agent": run.local_agent,
         "parent": run.parent,
         "label": run.label,
-        "task": write_assignment(task, run.id, run.parent, run.limit_s, output),
+        "task": write_assignment(task, run.id, run.parent, run.limit_s, output, asking),
         "model": run.model,
         "verify": run.verify,
         "cleanup": run.cleanup,

@@ -49,6 +49,7 @@ def dispatch(
     depth = check_depth(tx, principal)
     check_children(tx, principal, len(batch.orders))
     group_id = make_group(tx, principal, batch) if batch.report else join_group(tx, principal, join)
+    check_sessions(tx, principal, batch)
     workers = [find_worker(tx, principal, order) for order in batch.orders]
     place = mail.find_place(tx, principal, workers[0])
     runs = [
@@ -99,6 +100,15 @@ def check_children(tx: Transaction, principal: Principal, more: int) -> None:
             "taken. You are woken when one ends: GET /api/runs?parent=me&state=open",
             retry_after_s=AGAIN_S,
         )
+
+
+def check_sessions(tx: Transaction, principal: Principal, batch: Batch) -> None:
+    """Refuse a run for a session in which its parent is not; sessions know who is in one."""
+    for session_id in dict.fromkeys(order.session_id for order in batch.orders):
+        if session_id is None:
+            continue
+        if not tx.ask("check_run_session", principal=principal, session_id=session_id):
+            raise NotFoundError(f"no session {session_id!r} that you are in")
 
 
 def make_group(tx: Transaction, principal: Principal, batch: Batch) -> str:
@@ -176,6 +186,7 @@ def add(  # noqa: PLR0913, PLR0917 - whose, for whom, where and what
         "created_ms": tx.now_ms,
         "deadline_ms": deadline,
         "due_ms": deadline,
+        "session_id": order.session_id,
     }
     run = queries.at(tx.conn, queries.insert_run(tx.conn, values, order.task))
     add_rung(tx, run)

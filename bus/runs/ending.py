@@ -38,6 +38,10 @@ def end(tx: Transaction, run: Row, state: str, reason: str = "", outcome: Outcom
     ended = move(tx, run, state, reason, **facts)
     if run.claimed_ms is not None and state in {"timed_out", "lost"}:
         tell_node(tx, ended)  # it may still be at work on what nobody waits for
+    if run.session_id is not None:
+        said = {"entry_id": tx.ask("say_end", run=ended)}
+        queries.update(tx.conn, run.place, said)
+        ended = ended._replace(**said)
     message_id = report(tx, ended)
     if message_id is not None:
         queries.update(tx.conn, run.place, {"message_id": message_id})
@@ -76,7 +80,7 @@ def report(tx: Transaction, run: Row) -> str | None:
 
 def tell(tx: Transaction, runs: Sequence[Row], report: str = "") -> str | None:
     """Write one result for one run or several; the last of them says by whom and where."""
-    loud = [run for run in runs if run.notify != "silent"]
+    loud = [run for run in runs if run.notify != "silent" and not is_seen(tx, run)]
     if not loud:
         return None
     run = loud[0]
@@ -101,6 +105,14 @@ def told_of(tx: Transaction, run: Row) -> Told:
         return Told(run, "")
     texts = queries.texts(tx.conn, run.place)
     return Told(run, texts.output, texts.verify_output)
+
+
+def is_seen(tx: Transaction, run: Row) -> bool:
+    """Say whether a person sees a run's end in its session already: it is told once."""
+    if run.parent_kind != "person" or run.entry_id is None:
+        return False
+    where = {"participant_id": run.parent_id, "session_id": run.session_id}
+    return bool(tx.ask("is_in_session", **where))
 
 
 def is_own_doing(run: Row) -> bool:

@@ -37,6 +37,7 @@ class Order:
     verify: str = ""
     task_id: str | None = None
     notify: str = "done_only"
+    session_id: str | None = None
 
 
 @dataclass(frozen=True)

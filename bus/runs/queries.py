@@ -37,6 +37,7 @@ INSERT = insert(
     runs,
     *("id", "group_id", "parent_id", "worker_id", "depth", "thread", "hops", "path", "label"),
     *("limit_s", "cleanup", "output", "model", "verify", "task_id", "notify", "state", "waits"),
+    "session_id",
     *("created_ms", "deadline_ms", "due_ms"),
     returning="place",
 )
@@ -107,6 +108,30 @@ def rungs(conn: sa.Connection, place: int) -> Sequence[Row]:
     return RUNGS.rows(conn, at=place)
 
 
+def with_ids(conn: sa.Connection, ids: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    return conn.execute(FULL.where(runs.c.id.in_(ids))).all()
+
+
+BEGUN_BY = Statement(
+    FULL.where(
+        runs.c.parent_id == bind("whose"),
+        runs.c.place > bind("after"),
+        runs.c.created_ms >= bind("from_ms"),
+        runs.c.created_ms <= bind("until_ms"),
+    )
+    .order_by(runs.c.place)
+    .limit(bind("most"))
+)
+
+
+def begun_by(
+    conn: sa.Connection, run: Row, from_ms: int, until_ms: int, limit: int
+) -> Sequence[Row]:
+    """Read what a run's worker dispatched itself in a stretch of time behind that run."""
+    values = {"whose": run.worker_id, "after": run.place, "most": limit}
+    return BEGUN_BY.rows(conn, **values, from_ms=from_ms, until_ms=until_ms)
+
+
 IS_OPEN = runs.c.ended_ms.is_(None)
 ITS_OWN = runs.c.worker_id == bind("whose")
 IS_TAKEN = sa.and_(sa.literal_column("runs.waits = 0"), IS_OPEN)
@@ -158,6 +183,27 @@ def writes_to(conn: sa.Connection, worker_id: int, path: str) -> str | None:
     """Name an open run of a worker that writes to a file, if there is one."""
     run_id: str | None = WRITES_TO.scalar(conn, whose=worker_id, path=path)
     return run_id
+
+
+OPEN_IN_SESSION = Statement(
+    FULL.where(runs.c.session_id == bind("session_id"), IS_OPEN).order_by(runs.c.place)
+)
+WORKS_IN = Statement(
+    sa.select(runs.c.id)
+    .where(ITS_OWN, IS_TAKEN, runs.c.claimed_ms.is_not(None))
+    .where(runs.c.session_id == bind("session_id"))
+    .limit(1)
+)
+
+
+def open_in_session(conn: sa.Connection, session_id: str) -> Sequence[Row]:
+    """Read the open runs that belong to a session."""
+    return OPEN_IN_SESSION.rows(conn, session_id=session_id)
+
+
+def is_at_work_in(conn: sa.Connection, worker_id: int, session_id: str) -> bool:
+    """Say whether a worker does a run that belongs to a session."""
+    return WORKS_IN.scalar(conn, whose=worker_id, session_id=session_id) is not None
 
 
 OPEN_OF_WORKER = Statement(FULL.where(ITS_OWN, IS_OPEN).order_by(runs.c.place))

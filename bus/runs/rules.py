@@ -35,6 +35,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PATH = re.compile(r"[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100}){0,9}")
 WORKSPACE = re.compile(r"/[^\x00-\x1f\x7f]{0,500}")
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
+SESSION = re.compile(r"s_[0-9A-Z]{26}")
 CARD = re.compile(r"c_[0-9A-Z]{26}")
 OPENCLAW_NAMES = {"agentId": "worker", "runTimeoutSeconds": "run_timeout_seconds"}
 NEEDED = {
@@ -84,6 +85,8 @@ def read_order(fields: Mapping[str, Any], limits: Limits) -> Order:
         task_id=read_word(given.get("task_id", ""), CARD, "'task_id' is a card's id, c_...")
         or None,
         notify=read_choice(given, "notify", NOTIFIES, "done_only"),
+        session_id=read_word(given.get("session", ""), SESSION, "'session' is its id, s_...")
+        or None,
     )
 
 
@@ -196,14 +199,30 @@ def cut_output(text: str, most_bytes: int = MAX_OUTPUT_BYTES) -> str:
     return raw[:most_bytes].decode(errors="ignore")
 
 
-def write_assignment(task: str, run_id: str, parent: str, limit_s: int, output: str) -> str:
-    """Write all that a worker is told: its task, and what the bus wants of it."""
+def write_assignment(  # noqa: PLR0913, PLR0917 - what a worker must know
+    task: str, run_id: str, parent: str, limit_s: int, output: str, asking: str
+) -> str:
+    """Write all that a worker is told: its task, and what the bus wants of it.
+
+    `asking` is how it asks people first, where its run belongs to a session.
+    """
     return (
         f"{task}\n\n---\n"
         f"From wakebus: this is run {run_id}, dispatched by {parent}. You have {limit_s} s; then "
-        "it is stopped. Nobody answers while you work.\n"
+        f"it is stopped. {asking or 'Nobody answers while you work.'}\n"
         f"Write your result to this file, and to none outside your workspace: {output}\n"
         "Your last words go back as the summary: what you did, what you found, what is left."
+    )
+
+
+def write_asking(curl: str, session_id: str, run_id: str) -> str:
+    """Write how a worker asks people of its run's session, and waits for what they say."""
+    asked = json.dumps({"title": "MAY I ...?", "run_id": run_id, "expires_in": 300})
+    return (
+        "Nobody answers while you work, but for what you ask people first: "
+        f"{curl}/api/sessions/{session_id}/approvals -H Content-Type:application/json "
+        f"-d '{asked}' gives an approval_id; {curl}/api/approvals/APPROVAL_ID?wait=30 until its "
+        "state is not open."
     )
 
 

@@ -211,6 +211,8 @@ def show_one(
         "model": run.model,
         "output_path": run.output,
         "depth": run.depth,
+        "session_id": run.session_id,
+        "entry_id": run.entry_id,
         "thread": run.thread,
         "claim": run.claim,
         "turn_id": run.turn_id,

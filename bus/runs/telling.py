@@ -109,6 +109,22 @@ def describe(told: Told, mark: str, most_bytes: int) -> str:
     return "\n".join(lines)
 
 
+def write_end(told: Told, most_bytes: int) -> str:
+    """Write a run's end for a session, whose readers mark by themselves what is another's."""
+    run, facts = told.run, json.loads(told.run.result)
+    lines = [f"{run.label}: {run.state}{code_of(facts)}"]
+    if run.reason:
+        lines.append(f"Reason: {quote(run.reason, MAX_TOLD_REASON)}")
+    if facts.get("file"):
+        lines.append(write_file(facts["file"]))
+    kept = cut_output(told.output, most_bytes)
+    if kept.strip():
+        lines += ["", kept]
+    if len(kept) < len(told.output):
+        lines.append(f"(cut; all of it: bus run show {run.id})")
+    return "\n".join(lines)
+
+
 def code_of(facts: dict[str, Any]) -> str:
     """Write the exit code, where there is one."""
     return "" if facts.get("exit_code") is None else f", exit code {facts['exit_code']}"

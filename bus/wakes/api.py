@@ -35,6 +35,7 @@ class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
     turn_id: Word = ""
     reason: str = ""
     permanent: bool = False
+    shown: bool = False
     tokens_in: Tokens | None = None
     tokens_out: Tokens | None = None
     cost_usd: Annotated[float, msgspec.Meta(ge=0, le=MOST_USD)] | None = None

@@ -15,6 +15,10 @@ from bus.mail import waking as mail
 from bus.wakes import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
     from bus.store.statement import Row
     from bus.store.transaction import Transaction
 
@@ -33,7 +37,7 @@ def look(tx: Transaction, agent: Row) -> Day:
     most = tx.config.guard_wakes
     if not guard.may_be_near(agent.generation, most, tx.config):
         return Day()
-    since_ms = guard.count_wakes_from_ms(tx, agent.id)
+    since_ms = guard.count_wakes_from_ms(tx.conn, agent.id, tx.now_ms)
     count, first_ms = queries.count_begun(tx.conn, agent.id, since_ms, most)
     reason = guard.judge_wakes(count, most)
     if not reason:
@@ -42,6 +46,18 @@ def look(tx: Transaction, agent: Row) -> Day:
         return Day()
     until_ms = first_ms + DAY_MS
     return Day(count, f"{reason}; waiting until {to_text(until_ms)}", until_ms)
+
+
+def count_today(conn: sa.Connection, ids: Sequence[int], now_ms: int) -> dict[int, int]:
+    """Count the wakes that stand against each agent's budget of a day; an agent with none is out.
+
+    A person may have let it go meanwhile; then those since are counted.
+    """
+    found = queries.count_all_begun(conn, ids, now_ms - DAY_MS)
+    for who, from_ms in guard.let_go_since(conn, now_ms - DAY_MS).items():
+        if found.pop(who, 0) and (since := queries.count_all_begun(conn, [who], from_ms)):
+            found |= since
+    return found
 
 
 def is_stopped(wake: Row) -> bool:

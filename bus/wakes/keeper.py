@@ -15,6 +15,7 @@ from bus.errors import BusError
 from bus.guard import costs
 from bus.logs import log
 from bus.mail import service as mail
+from bus.store.leases import Lease
 from bus.store.log import trim
 from bus.store.setaside import SetAside
 from bus.store.transaction import KEEPER, KEEPER_LOOKS_MS
@@ -22,6 +23,8 @@ from bus.wakes import queries, service
 from bus.wakes.clockwatch import ClockWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bus.live.hub import Hub
     from bus.store.store import Store
     from bus.store.transaction import Transaction
@@ -56,9 +59,10 @@ def keep_house(tx: Transaction) -> int:
 class Keeper:
     """The one greenlet that acts on deadlines."""
 
-    def __init__(self, store: Store, hub: Hub) -> None:
-        """Keep `store`; `hub` tells when a deadline may have come nearer."""
-        self._store, self._hub = store, hub
+    def __init__(self, store: Store, hub: Hub, lease: Lease | None = None) -> None:
+        """Keep `store` while the lease is this process's; `hub` tells when there may be more."""
+        self._store, self._hub, self._lease = store, hub, lease or Lease()
+        self._term = 0
         self._cleaned_s = store.clock.monotonic_s()
         self._has_spared = False
         self._clock_watch = ClockWatch(store)
@@ -86,9 +90,14 @@ class Keeper:
     def _do_what_is_due(self) -> float:
         """Do it; gives how long to sleep. Whatever fails is tried again: what is due stays due."""
         self._moved_s = self._store.clock.monotonic_s()
+        if not self._lease.is_mine:
+            self.trouble = ""
+            return LONGEST_S
+        if self._term != self._lease.term:
+            self._term, self._has_spared = self._lease.term, not self._lease.was_away
         try:
             if not self._has_spared:
-                self._store.write(service.spare, is_long=True)
+                self._write(service.spare)
                 self._has_spared = True
             self._clock_watch.look()
             self.do_all_due()
@@ -109,13 +118,21 @@ class Keeper:
             self._moved_s = self._store.clock.monotonic_s()
 
     def _do_batch(self) -> int:
-        return self._store.write(lambda tx: do_due(tx, self.aside), is_long=True)
+        return self._write(lambda tx: do_due(tx, self.aside))
+
+    def _write(self, work: Callable[[Transaction], int | None]) -> int:
+        """Do something in a transaction, where this process still has the lease when it begins."""
+
+        def do(tx: Transaction) -> int:
+            return (work(tx) or 0) if self._lease.is_mine else 0
+
+        return self._store.write(do, is_long=True)
 
     def _clean_sometimes(self) -> None:
         now_s = self._store.clock.monotonic_s()
         if now_s - self._cleaned_s >= RETENTION_S:
             self._cleaned_s = now_s
-            while self._store.write(keep_house, is_long=True):
+            while self._write(keep_house):
                 self._moved_s = now_s = self._store.clock.monotonic_s()
 
     def _pause_s(self) -> float:

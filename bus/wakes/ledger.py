@@ -126,7 +126,8 @@ def go_on(tx: Transaction, wake: Row) -> None:
 
 def tell_node(tx: Transaction, wake: Row, waiting: mail.Pending) -> None:
     """Write a wake that is asked for on its node's stream."""
-    append(tx, "wake", show_with(wake, waiting), Concerns(node_id=wake.node_id))
+    shown = show_with(tx.conn, wake, waiting)
+    append(tx, "wake", shown, Concerns(node_id=wake.node_id))
     record(tx, "wake_asked", wake, attempt=wake.attempt, pending=waiting.total)
 
 
@@ -145,12 +146,12 @@ def find(tx: Transaction, wake_id: str) -> Row:
 
 def show(conn: sa.Connection, wake: Row) -> dict[str, Any]:
     """Show a wake: ids, counts and times, never a body."""
-    return show_with(wake, mail.pending(conn, wake.participant_id))
+    return show_with(conn, wake, mail.pending(conn, wake.participant_id))
 
 
-def show_with(wake: Row, waiting: mail.Pending) -> dict[str, Any]:
-    """Show a wake with what waits for its agent."""
-    times = {
+def times_of(wake: Row) -> dict[str, str]:
+    """Show when what happened to a wake, as far as it has."""
+    return {
         name: to_text(getattr(wake, column))
         for name, column in (
             ("asked_at", "asked_ms"),
@@ -161,6 +162,10 @@ def show_with(wake: Row, waiting: mail.Pending) -> dict[str, Any]:
         )
         if getattr(wake, column) is not None
     }
+
+
+def show_with(conn: sa.Connection, wake: Row, waiting: mail.Pending) -> dict[str, Any]:
+    """Show a wake with what waits for its agent, and of which session that is."""
     usage = ("tokens_in", "tokens_out", "cost_usd")
     cost = {name: told for name in usage if (told := getattr(wake, name)) is not None}
     return {
@@ -172,12 +177,13 @@ def show_with(wake: Row, waiting: mail.Pending) -> dict[str, Any]:
         "state": wake.state,
         "attempt": wake.attempt,
         "pending": vars(waiting),
+        "session": mail.session_of_pending(conn, wake.participant_id, waiting.total),
         "turn_id": wake.turn_id,
         "method": wake.method,
         "result": wake.result,
         "reason": wake.reason,
         **cost,
-        **times,
+        **times_of(wake),
     }
 
 

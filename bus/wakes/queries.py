@@ -77,6 +77,10 @@ def find(conn: sa.Connection, wake_id: str) -> Row | None:
     return FIND.first(conn, wake_id=wake_id)
 
 
+def with_ids(conn: sa.Connection, ids: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    return conn.execute(FULL.where(wakes.c.id.in_(ids))).all()
+
+
 def open_of(conn: sa.Connection, participant_id: int) -> Row | None:
     return OPEN_OF.first(conn, whose=participant_id)
 
@@ -131,6 +135,14 @@ def count_begun(
     """Count the wakes since a time of which a turn came, `most` at most; gives the first's time."""
     row = COUNT_BEGUN.rows(conn, whose=participant_id, since_ms=since_ms, most=most)[0]
     return int(row.number), int(row.first_ms or 0)
+
+
+def count_all_begun(conn: sa.Connection, ids: Sequence[int], since_ms: int) -> dict[int, int]:
+    """Count for some agents the wakes since a time of which a turn came; none of who had none."""
+    mine = sa.and_(wakes.c.participant_id.in_(ids), wakes.c.admitted_ms > since_ms)
+    query = sa.select(wakes.c.participant_id, sa.func.count().label("number")).where(mine)
+    rows = conn.execute(query.group_by(wakes.c.participant_id))
+    return {row.participant_id: row.number for row in rows}
 
 
 def next_generation(conn: sa.Connection, participant_id: int) -> int:

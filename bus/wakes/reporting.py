@@ -11,7 +11,7 @@ from bus.guard.model import Usage
 from bus.mail import waking as mail
 from bus.wakes import queries
 from bus.wakes.ledger import UNSTARTED, UNTAKEN, close, find, follow_reading, record
-from bus.wakes.rules import Commands, write_text
+from bus.wakes.rules import Commands, write_shown_text, write_text
 
 if TYPE_CHECKING:
     from bus.access.model import Principal
@@ -75,14 +75,16 @@ def on_received(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, A
         close(tx, wake, "nothing_left", "its mail was read before the turn began", failed=False)
         return {"go": False, "reason": "nothing is left to read"}
     due = tx.now_ms + tx.config.wake_silence_s * 1000
-    changes: dict[str, Any] = {"due_ms": due}
+    session = find_session(tx, wake, waiting.total)
+    changes: dict[str, Any] = {"due_ms": due, "session": session}
     if wake.state in UNSTARTED:
         changes |= {"state": "received", "received_ms": tx.now_ms}
         changes |= {"method": said.get("method") or wake.method}
         mail.set_notified(tx, wake.participant_id, wake.id)
     queries.update(tx.conn, wake.id, changes)
     reach = directory.reach(tx.conn, wake.participant_id, tx.config)
-    text = write_text(Commands(reach.url, reach.header_path), waiting.total, waiting.urgent)
+    commands = Commands(reach.url, reach.header_path)
+    text = write_text(commands, waiting.total, waiting.urgent)
     return {
         "go": True,
         "text": text,
@@ -91,13 +93,33 @@ def on_received(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, A
         "session_key": wake.session_key,
         "pending": vars(waiting),
         "turn_id": wake.turn_id,
+        "session": session,
+        "shown_text": session and write_shown_text(commands, waiting.total, waiting.urgent),
     }
+
+
+def find_session(tx: Transaction, wake: Row, total: int) -> str | None:
+    """Name the session that a turn is for and in which it may be heard.
+
+    Of a turn that has begun it is the one that it began with: what waits may be another's by now.
+    """
+    if wake.state not in UNSTARTED:
+        return str(wake.session) if wake.shown else None
+    session = mail.session_of_pending(tx.conn, wake.participant_id, total)
+    if session is None:
+        return None
+    may_speak = tx.hooks.called("may_speak")
+    return (
+        session if any(call(tx.conn, wake.participant_id, session) for call in may_speak) else None
+    )
 
 
 def on_admitted(tx: Transaction, wake: Row, said: dict[str, Any]) -> dict[str, Any]:
     """Hear that a turn exists."""
     if wake.state in {*UNSTARTED, "requested"}:
         begin_turn(tx, wake, "admitted", said, tx.config.wake_silence_s)
+        if said.get("shown") and wake.session is not None:
+            queries.update(tx.conn, wake.id, {"shown": 1})
     return {}
 
 

@@ -12,9 +12,9 @@ from bus.directory import service as directory
 from bus.guard import service as guard
 from bus.mail import holding
 from bus.mail import waking as mail
-from bus.mail.model import LONGEST_LEASE_S
+from bus.mail.model import LONGEST_LEASE_S, Turn
 from bus.wakes import queries
-from bus.wakes.daily import is_stopped
+from bus.wakes.daily import count_today, is_stopped
 from bus.wakes.ledger import (
     UNSTARTED,
     UNTAKEN,
@@ -27,6 +27,7 @@ from bus.wakes.ledger import (
     show,
 )
 from bus.wakes.reporting import report
+from bus.wakes.turns import turns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +39,19 @@ if TYPE_CHECKING:
     from bus.store.statement import Row
     from bus.store.transaction import Hooks, Transaction
 
-__all__ = ["do_due", "list_held", "list_wakes", "register", "release_agent", "report", "spare"]
+__all__ = [
+    "count_today",
+    "do_due",
+    "is_in_turn",
+    "list_held",
+    "list_wakes",
+    "register",
+    "release_agent",
+    "report",
+    "spare",
+    "speeds_ms",
+    "turns_of",
+]
 BATCH = 200
 SPEEDS = 50
 
@@ -176,19 +189,35 @@ def on_participant_changed(tx: Transaction, participant_id: int) -> None:
         ensure_wake(tx, participant_id)
 
 
-def current_turn(tx: Transaction, participant_id: int) -> str | None:
-    """Name the wake whose turn runs for an agent, or is about to: its watcher has it."""
+def current_turn(tx: Transaction, participant_id: int) -> Turn | None:
+    """Name the wake whose turn runs for an agent, or is about to: its watcher has it.
+
+    With the session in which it is heard, where it is heard in one.
+    """
     wake = queries.open_of(tx.conn, participant_id)
-    return wake.id if wake is not None and wake.state in {"received", "admitted"} else None
+    if wake is None or wake.state not in {"received", "admitted"}:
+        return None
+    return Turn(wake.id, wake.session if wake.shown else None)
+
+
+def is_in_turn(conn: sa.Connection, participant_id: int) -> bool:
+    """Say whether an agent is in a turn that a wake began, or is about to be."""
+    wake = queries.open_of(conn, participant_id)
+    return wake is not None and wake.state in {"received", "admitted", "requested"}
 
 
 def describe(conn: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Tell what the directory shows of the mail and wakes of agents."""
-    waiting, speeds = mail.pending_of(conn, ids), queries.speeds_ms(conn, ids, SPEEDS)
+    waiting, speeds = mail.pending_of(conn, ids), speeds_ms(conn, ids)
     return {
         who: {"pending": waiting.get(who, 0), "wake_p50_ms": middle(speeds.get(who, []))}
         for who in ids
     }
+
+
+def speeds_ms(conn: sa.Connection, ids: Sequence[int]) -> dict[int, list[int]]:
+    """Give for each how long its last wakes took from asked to read, the newest first."""
+    return queries.speeds_ms(conn, ids, SPEEDS)
 
 
 def middle(numbers: Iterable[int]) -> int | None:

@@ -69,7 +69,7 @@ class Follower:
         run: Any = SimpleNamespace(store=store, hub=hub, tail=Tail(store, hub))
         papers: Any = SimpleNamespace(changed=lambda _conn, _principal: "")
         reader = reading.Reader(run, self.who, papers, at, bounds.epoch, 0.0)
-        assert not reading.why_out(reader)
+        assert not reader.why_out()
         while frames := self.read_on(reader):
             self.seen += [read_frame(frame) for frame in frames.split("\n\n")[:-1]]
         self.cursor = f"{bounds.epoch}-{reader.cursor}"
@@ -77,7 +77,7 @@ class Follower:
     @staticmethod
     def read_on(reader: reading.Reader) -> str:
         """Read on until something is the reader's, or to the end."""
-        while not (frames := reading.look(reader)) and reader.cursor < reader.run.tail.head:
+        while not (frames := reader.look()) and reader.is_behind():
             pass
         return frames.decode()
 

@@ -1,30 +1,31 @@
 """The rooms on a real database that can be killed at any moment and opened again.
 
 A killed process leaves its files as they are at that moment. So a copy of them is taken, even in
-the middle of a transaction, and life goes on from the copy; what the old one did then is lost.
+the middle of a transaction, and life goes on from the copy; what the old one did then is lost. On
+PostgreSQL it is the connections that end with the process.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bus.access.model import Principal
+from bus.app import ROOMS
 from bus.clock import ManualClock
 from bus.config import Config
 from bus.directory import nodes
 from bus.directory import service as directory
+from bus.errors import StorageFailedError
 from bus.ids import CountingIds
 from bus.live.hub import Hub
-from bus.mail import service as mail
-from bus.runs import service as runs
-from bus.store.migrate import migrate
 from bus.store.store import Store
 from bus.wakes import keeper
-from bus.wakes import service as wakes
+from tests import engine
+from tests.newdatabase import make_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +41,6 @@ LIMITS = {
 }
 
 
-@cache
-def migrated() -> bytes:
-    """Migrate once; every house begins with a copy."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = Config(data_dir=Path(folder))
-        migrate(config)
-        return config.db_path.read_bytes()
-
-
 class MortalHouse:
     """Alice and bob are agents on node one, boss is a person; the three are the group team."""
 
@@ -57,7 +49,8 @@ class MortalHouse:
         self._lives = 0
         self.clock, self.ids = ManualClock(), CountingIds()
         self.config = self._next_config()
-        self.config.db_path.write_bytes(migrated())
+        self._home = self.config.data_dir
+        self.config = make_database(self.config)
         self._open()
         self.write(lambda tx: nodes.add_node(tx, "one", ["alice", "bob"], ""))
         self.write(lambda tx: directory.add(tx, {"name": "boss", "kind": "person"}))
@@ -74,7 +67,7 @@ class MortalHouse:
 
     def _open(self) -> None:
         self.store = Store(self.config, self.clock, self.ids, lambda _topics: None)
-        for room in (nodes, mail, wakes, runs):
+        for room in ROOMS:
             room.register(self.store.hooks)
 
     def _principal(self, name: str) -> Principal:
@@ -103,6 +96,10 @@ class MortalHouse:
 
     def kill(self) -> None:
         """Die between two writes."""
+        if engine.IS_POSTGRESQL:
+            self._lose_connections()
+            self._live_on(self.config)
+            return
         after = self._next_config()
         self._copy(after)
         self._live_on(after)
@@ -112,6 +109,9 @@ class MortalHouse:
 
         `torn` is how much of what it had written by then reached the disk.
         """
+        if engine.IS_POSTGRESQL:
+            self._lose_connections_during(operation)
+            return
         after = self._next_config()
         wal = self._wal(self.config)
         before = wal.stat().st_size if wal.exists() else 0
@@ -134,6 +134,22 @@ class MortalHouse:
                     file.truncate(before + round(grown * torn))
             self._live_on(after)
 
+    def _lose_connections(self) -> None:
+        engine.cut(self._home)
+
+    def _lose_connections_during(self, operation: Callable[[Transaction], Any]) -> None:
+        def die(tx: Transaction) -> None:
+            try:
+                operation(tx)
+            finally:
+                self._lose_connections()
+
+        try:
+            with suppress(StorageFailedError):
+                self.write(die)
+        finally:
+            self._live_on(self.config)
+
     def _live_on(self, config: Config) -> None:
         self.store.close()
         self.config = config
@@ -150,4 +166,5 @@ class MortalHouse:
 
     def close(self) -> None:
         self.store.close()
+        engine.drop(self._home)
         self._folder.cleanup()

@@ -18,9 +18,10 @@ from bus.directory import service as directory
 from bus.errors import BusError
 from bus.ids import CountingIds
 from bus.mail import service as mail
-from bus.store.migrate import migrate
 from bus.store.store import Store
 from bus.wakes import service as wakes
+from tests import engine
+from tests.newdatabase import make_database
 
 CAST = {
     "ann": {},
@@ -41,8 +42,7 @@ class BoardMachine(RuleBasedStateMachine):
     @initialize()
     def open(self):
         self.folder = tempfile.TemporaryDirectory(prefix="board-")
-        config = Config(data_dir=Path(self.folder.name))
-        migrate(config)
+        config = make_database(Config(data_dir=Path(self.folder.name)))
         self.clock = ManualClock()
         self.store = Store(config, self.clock, CountingIds(), lambda _topics: None)
         for room in (mail, wakes, service):
@@ -135,6 +135,7 @@ class BoardMachine(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "store"):
             self.store.close()
+            engine.drop(Path(self.folder.name))
             self.folder.cleanup()
 
 

@@ -17,9 +17,10 @@ from bus.ids import CountingIds
 from bus.mail import holding
 from bus.mail import service as mail
 from bus.mail.model import Draft
-from bus.store.migrate import migrate
 from bus.store.store import Store
 from bus.wakes import service as wakes
+from tests import engine
+from tests.newdatabase import make_database
 
 AGENTS = ("ann", "ben", "cat")
 EVERYONE = (*AGENTS, "boss")
@@ -51,8 +52,7 @@ class Fleet:
     """Three agents and a person on a real database, with a guard that holds early."""
 
     def __init__(self, folder: Path) -> None:
-        config = Config(data_dir=folder, synchronous="OFF", **TIGHT)
-        migrate(config)
+        config = make_database(Config(data_dir=folder, synchronous="OFF", **TIGHT))
         self.clock = ManualClock()
         self.store = Store(config, self.clock, CountingIds(), lambda _topics: None)
         mail.register(self.store.hooks)
@@ -146,3 +146,4 @@ def test_all_that_was_accepted_is_read_once_when_a_person_has_let_everything_go(
             assert fleet.release() == 0
         finally:
             fleet.store.close()
+            engine.drop(Path(folder))

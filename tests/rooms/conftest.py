@@ -10,8 +10,7 @@ import pytest
 
 from bus.access import service as access
 from bus.access.model import Principal
-from bus.alerts import service as alerts
-from bus.board import service as board
+from bus.app import ROOMS
 from bus.clock import ManualClock
 from bus.config import Config
 from bus.directory import nodes
@@ -19,13 +18,12 @@ from bus.directory import service as directory
 from bus.ids import CountingIds
 from bus.mail import service as mail
 from bus.mail.model import Draft
-from bus.runs import service as runs
 from bus.store.log import read_between
-from bus.store.migrate import migrate
 from bus.store.setaside import SetAside
 from bus.store.store import Store
 from bus.wakes import keeper
 from bus.wakes import service as wakes
+from tests.newdatabase import make_database
 
 
 class Told(NamedTuple):
@@ -93,15 +91,11 @@ class House:
 @pytest.fixture
 def house(tmp_path, request):
     settings = {"max_inbox": 5} | getattr(request.module, "SETTINGS", {})
-    config = Config(data_dir=tmp_path, **settings)
-    migrate(config)
+    config = make_database(Config(data_dir=tmp_path, **settings))
     clock = ManualClock()
     store = Store(config, clock, CountingIds(), lambda _topics: None)
-    mail.register(store.hooks)
-    wakes.register(store.hooks)
-    board.register(store.hooks)
-    runs.register(store.hooks)
-    alerts.register(store.hooks)
+    for room in ROOMS:
+        room.register(store.hooks)
     store.write(lambda tx: nodes.add_node(tx, "one", ["alice", "bob"], ""))
     store.write(lambda tx: directory.add(tx, {"name": "charlie", "compartments": ["apart"]}))
     store.write(lambda tx: access.create_token(tx, "admin"))

@@ -14,8 +14,6 @@ from bus.brief.rules import arrange, write_text
 from bus.clock import to_text
 from bus.directory import service as directory
 from bus.errors import InvalidRequestError
-from bus.guard import briefing as cost_briefing
-from bus.guard import costs
 from bus.guard import queries as guard
 from bus.mail import service as mail
 from bus.runs import service as runs
@@ -160,8 +158,6 @@ def test_a_brief_reads_no_body(day):
 @pytest.fixture
 def work(day):
     """Wim is a worker; gives what has alice dispatch to it and it end in one way."""
-    day.store.hooks.on("run_ended", costs.on_run_ended)
-    day.store.hooks.on("brief_sections", cost_briefing.tell)
     wim = {"name": "wim", "kind": "worker", "node": "one"}
     day.store.write(lambda tx: directory.add(tx, wim))
 

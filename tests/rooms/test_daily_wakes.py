@@ -115,3 +115,22 @@ def test_a_restart_does_not_ask_what_the_guard_stopped(house):
     house.pass_time(120)
     assert house.open_wakes() == []
     assert len(held(house)) == 1
+
+
+def test_what_stands_against_the_budget_can_be_seen_before_it_is_used_up(house):
+    bob = house.principal("bob").participant_id
+
+    def counted(after_s=0):
+        with house.store.read() as conn:
+            return wakes.count_today(conn, [bob], house.clock.now_ms() + after_s * 1000)
+
+    for _ in range(3):
+        wake_once(house)
+    assert (counted(), counted(DAY_S + 1)) == ({bob: 3}, {})
+    house.clock.advance(1)
+    boss = house.principal("boss")
+    house.store.write(lambda tx: wakes.release_agent(tx, boss, "bob"))
+    assert counted() == {}
+    house.clock.advance(1)
+    wake_once(house)
+    assert counted() == {bob: 1}

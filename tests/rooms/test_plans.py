@@ -6,6 +6,8 @@ import pytest
 
 from bus.mail import inbox_queries, keeping_queries, queries, waking_queries
 
+pytestmark = pytest.mark.sqlite_only("the words of its plans")
+
 HOT = {
     inbox_queries.COUNT_INBOX: {"recipient_id": 1},
     inbox_queries.IS_READABLE: {"recipient_id": 1},

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 
-from bus.store import engine
+import pytest
+
+from bus.store import sqlite
 from bus.store.beside import open_beside
 
 
+@pytest.mark.sqlite_only("its file of recent writes")
 def test_what_a_long_read_has_made_grow_shrinks_again(monkeypatch, request):
-    monkeypatch.setattr(engine, "WAL_KEPT_BYTES", 1_000_000)
+    monkeypatch.setattr(sqlite, "WAL_KEPT_BYTES", 1_000_000)
     house, numbers = request.getfixturevalue("house"), itertools.count()
     path = house.store.config.db_path
     wal = path.with_name("bus.db-wal")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bus.clock import from_text
 from bus.directory import nodes
 from bus.directory import service as directory
 from bus.errors import FencedError
@@ -323,3 +324,19 @@ def test_a_node_that_was_away_for_a_day_is_asked_again_within_the_hour(house):
         house.pass_time(600)
     assert len(house.log("wake")) > asked
     assert asked < 40, "an offline node's log fills up"
+
+
+def test_a_ladder_s_wake_tells_when_its_turn_began_and_ended(house):
+    house.send("alice", "bob")
+    wake_id = house.open_wakes()[0]["wake_id"]
+    house.report(wake_id, "received")
+    house.report(wake_id, "admitted", turn_id="turn-7")
+    began = house.clock.now_ms()
+    house.ack("bob", house.read("bob")[0].handle)
+    house.clock.advance(12)
+    house.report(wake_id, "ended")
+    with house.store.read() as conn:
+        turn = wakes.turns_of(conn, [wake_id, "w_none"])[wake_id]
+    assert turn["turn_id"] == "turn-7"
+    assert from_text(turn["admitted_at"]) == began
+    assert from_text(turn["closed_at"]) == began + 12_000

@@ -369,6 +369,7 @@ def test_what_is_over_or_was_never_taken_up_is_forgotten_with_its_steps_in_time(
         assert [*queries.steps(conn, over), *queries.steps(conn, left)] == []
 
 
+@pytest.mark.sqlite_only("the words of its plans")
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
@@ -385,6 +386,7 @@ def test_an_ack_and_a_move_look_for_alerts_in_an_index(house, statement, index):
     assert index in " ".join(row.detail for row in plan)
 
 
+@pytest.mark.sqlite_only("its driver shows what is asked")
 def test_an_ack_of_other_mail_asks_nothing_about_alerts(alerts):
     alerts.raised()
     alerts.house.send("ben", "mo", body="lunch?")

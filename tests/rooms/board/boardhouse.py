@@ -21,9 +21,17 @@ class Board:
         me = self.house.principal(who)
         return self.write(lambda tx: service.add(tx, me, Draft(title, **draft), None))["id"]
 
-    def act(self, who: Any, task_id: str, status: str | None, note: str = "", **fields: Any) -> Any:
+    def act(
+        self,
+        who: Any,
+        task_id: str,
+        status: str | None,
+        note: str = "",
+        seen: str = "",
+        **fields: Any,
+    ) -> Any:
         me = self.house.principal(who) if isinstance(who, str) else who
-        change = Change(status, note, fields)
+        change = Change(status, note, fields, seen)
         return self.write(lambda tx: service.act(tx, me, task_id, change))
 
     def result(self, who: Any, task_id: str, status: str, note: str = "why") -> str:
@@ -47,6 +55,12 @@ class Board:
         with store.read() as conn:
             now_ms = self.house.clock.now_ms()
             return service.list_tasks(conn, me, Which(**which), now_ms, store.config)
+
+    def cards(self, who: str, **which: Any) -> list[dict[str, Any]]:
+        me, store = self.house.principal(who), self.house.store
+        with store.read() as conn:
+            now_ms = self.house.clock.now_ms()
+            return service.list_cards(conn, me, Which(**which), now_ms, store.config)["tasks"]
 
     def ids(self, who: str, **which: Any) -> list[str]:
         return [task["id"] for task in self.list(who, **which)["tasks"]]

@@ -225,7 +225,9 @@ def test_a_message_belongs_to_a_task_only_where_its_writer_may_see_it(board):
 def run_of(board, parent, task_id, state="working"):
     me = board.house.principal(parent).participant_id
     facts = {"id": "r_1", "task_id": task_id, "parent_id": me, "worker": "wim", "label": "coats"}
-    return SimpleNamespace(**facts, state=state, reason="", message_id=None)
+    cost = {"worker_id": me, "thread": "t_1", "tokens_in": 0, "tokens_out": 0}
+    cost |= {"cost_microusd": None, "message_id": None}
+    return SimpleNamespace(**facts, **cost, state=state, reason="")
 
 
 def announce(board, event, run):

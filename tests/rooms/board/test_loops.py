@@ -139,6 +139,6 @@ def test_what_is_held_of_one_task_for_one_reader_has_an_end(board):
     with board.house.store.read() as conn:
         held = conn.exec_driver_sql(
             "SELECT max(n) FROM (SELECT count(*) AS n FROM deliveries WHERE state = 'held'"
-            " GROUP BY recipient_id)"
+            " GROUP BY recipient_id) AS each_one"
         ).scalar()
     assert held == 20

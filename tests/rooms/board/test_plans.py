@@ -6,6 +6,8 @@ import pytest
 
 from bus.board import queries
 
+pytestmark = pytest.mark.sqlite_only("the words of its plans")
+
 VALUES = {
     "compartment": "open",
     "status": "done",

@@ -34,6 +34,7 @@ HOT = {
 }
 
 
+@pytest.mark.sqlite_only("the words of its plans")
 @pytest.mark.parametrize("name", HOT)
 def test_what_is_asked_often_goes_by_its_index_and_sorts_no_long_list(house, name):
     statement, index = HOT[name]

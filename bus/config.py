@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bus.errors import ConfigError
+from bus.notices.rules import read_hosts
 from bus.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 CLIENT_KEYS = ("BUS_URL", "BUS_TOKEN_FILE")
+POSTGRESQL = "postgresql+psycopg://"
 MAY_BE_0 = ("BUS_PORT", "BUS_GUARD_")
 """A port that is free; a rule of the guard that is off."""
 
@@ -35,6 +37,11 @@ class Config(Settings):
     def db_path(self) -> Path:
         """The SQLite file."""
         return self.data_dir / "bus.db"
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is a PostgreSQL, not the SQLite file."""
+        return bool(self.database_url)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
@@ -117,6 +124,7 @@ def check(config: Config) -> None:
             raise ConfigError(f"{setting.key} must be above 0, not {value}")
     if config.synchronous not in {"FULL", "NORMAL", "EXTRA"}:
         raise ConfigError(f"BUS_SYNCHRONOUS is FULL, EXTRA or NORMAL, not {config.synchronous!r}")
+    check_database(config)
     if bool(config.tls_cert) != bool(config.tls_key):
         raise ConfigError("BUS_TLS_CERT and BUS_TLS_KEY go together")
     if config.max_streams >= config.max_connections:
@@ -125,10 +133,41 @@ def check(config: Config) -> None:
         raise ConfigError("BUS_SHARED_SECRET needs 16 characters or more")
     if config.public_url and not is_plain_url(config.public_url):
         raise ConfigError(f"BUS_PUBLIC_URL is not a plain http(s) address: {config.public_url!r}")
+    check_notices(config)
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError(
             f"BUS_LOG_LEVEL is debug, info, warning or error, not {config.log_level!r}"
         )
+
+
+def check_database(config: Config) -> None:
+    """Refuse the address of a database that is not written as it must be; it is never shown."""
+    for key, url in (
+        ("BUS_DATABASE_URL", config.database_url),
+        ("BUS_NOTIFY_URL", config.notify_url),
+    ):
+        if url and not url.startswith(POSTGRESQL):
+            raise ConfigError(f"{key} begins with {POSTGRESQL}; SQLite is used where it is not set")
+    if config.workers > 1 and not config.is_postgresql:
+        raise ConfigError(
+            f"BUS_WORKERS={config.workers} needs BUS_DATABASE_URL: who listens to what is known in "
+            "memory on SQLite, so one process serves a file (docs/explanation/architecture.md)"
+        )
+    if config.notify_url and not config.database_url:
+        raise ConfigError("BUS_NOTIFY_URL is of use with BUS_DATABASE_URL alone")
+
+
+def check_notices(config: Config) -> None:
+    """Refuse what could send no notice, or a password in the clear."""
+    read_hosts(config.notice_hosts)
+    if config.smtp_security not in {"starttls", "tls", "none"}:
+        raise ConfigError(
+            f"BUS_SMTP_SECURITY is starttls, tls or none, not {config.smtp_security!r}"
+        )
+    if config.smtp_host and not re.fullmatch(r"[!-~ ]*[^@ ]@[A-Za-z0-9.-]+>?", config.smtp_from):
+        raise ConfigError("BUS_SMTP_HOST needs BUS_SMTP_FROM, an address such as bus@example.org")
+    if config.smtp_user and config.smtp_security == "none":
+        raise ConfigError("BUS_SMTP_USER needs BUS_SMTP_SECURITY starttls or tls")
 
 
 def is_plain_url(url: str) -> bool:

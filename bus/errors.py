@@ -245,6 +245,91 @@ class RunOverError(BusError):
     title = "Run over"
 
 
+class StaleEpochError(BusError):
+    """A newer start of this producer has written: this one is fenced off."""
+
+    code = "stale_epoch"
+    title = "Stale epoch"
+
+
+class SequenceGapError(BusError):
+    """An append of this producer before this one is missing."""
+
+    code = "sequence_gap"
+    title = "Sequence gap"
+
+
+class StreamClosedError(BusError):
+    """The stream is closed; it takes nothing more."""
+
+    code = "stream_closed"
+    title = "Stream closed"
+
+
+class StreamGoneError(BusError):
+    """What was here is gone for good."""
+
+    code = "stream_gone"
+    title = "Stream gone"
+
+
+class StreamFullError(BusError):
+    """The stream has as many bytes as one may have: go on in another."""
+
+    code = "stream_full"
+    title = "Stream full"
+
+
+class TooManyDurableError(BusError):
+    """So many durable streams, or bytes of them, are yours already: delete what is over."""
+
+    code = "too_many_durable"
+    title = "Too many durable streams"
+
+
+class SessionClosedError(BusError):
+    """The session is closed and takes nothing until it is opened again."""
+
+    code = "session_closed"
+    title = "Session closed"
+
+
+class ApartError(BusError):
+    """Two who would be in the session may not know of each other."""
+
+    code = "apart"
+    title = "Apart"
+
+
+class TooManyParticipantsError(BusError):
+    """So many cannot be in one session."""
+
+    code = "too_many_participants"
+    title = "Too many participants"
+
+
+class TooManySessionsError(BusError):
+    """A participant is in as many sessions as it may be: it must leave one first."""
+
+    code = "too_many_sessions"
+    title = "Too many sessions"
+
+
+class ApprovalOverError(BusError):
+    """The approval has come to its end: somebody answered, or it expired or was taken back."""
+
+    code = "approval_over"
+    title = "Approval over"
+
+
+class TooManyApprovalsError(BusError):
+    """An asker has as many open approvals as it may: it must withdraw one or wait for an answer."""
+
+    code = "too_many_approvals"
+    title = "Too many approvals"
+    retryable = True
+
+
 class KeyReusedError(BusError):
     """The Idempotency-Key was used for another request in the last 24 hours."""
 

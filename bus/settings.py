@@ -43,6 +43,33 @@ class Settings:
         "changed on one machine after the other",
         secret=True,
     )
+    database_url: str = setting(
+        "",
+        "a PostgreSQL database in the place of the SQLite file, for more than one process or "
+        "machine: postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+        secret=True,
+    )
+    notify_url: str = setting(
+        "",
+        "where that database is reached past a pooler that keeps no session, for hints between "
+        "processes; as BUS_DATABASE_URL where not set",
+        secret=True,
+    )
+    workers: int = setting(
+        1,
+        "how many processes `bus serve` starts on this machine; more than one needs PostgreSQL",
+        unit="processes",
+    )
+    poll_s: float = setting(
+        1.0,
+        "how often a process looks on PostgreSQL whether it missed another one's hint",
+        unit="s",
+    )
+    database_wait_s: float = setting(
+        10.0,
+        "how long PostgreSQL may take over a group of writes or a read before it counts as away",
+        unit="s",
+    )
     synchronous: str = setting(
         "FULL",
         "SQLite's synchronous: FULL keeps the promise that accepted means on disk; NORMAL can "
@@ -187,6 +214,51 @@ class Settings:
     run_concurrency: int = setting(4, "runs of one worker at a time; others queue", unit="runs")
     max_children: int = setting(50, "the most open runs of one parent", unit="runs")
     max_depth: int = setting(2, "how deep runs may dispatch runs; 1: no run may", unit="levels")
+    notice_hosts: str = setting(
+        "",
+        "where notices may go, between commas: NAME, NAME:PORT, *.NAME, http://NAME, private:NAME, "
+        "and @DOMAIN for email; nobody is told of anything when away where not set",
+    )
+    notice_grace_s: float = setting(
+        5.0, "how long what comes may be read before somebody who is away is told of it", unit="s"
+    )
+    notices_per_min: int = setting(
+        4,
+        "the most notices that one person is sent within a minute; the rest comes as one",
+        unit="notices",
+    )
+    smtp_host: str = setting(
+        "", "the server that takes the notices by email; no email is sent where not set"
+    )
+    smtp_port: int = setting(587, "its port")
+    smtp_security: str = setting(
+        "starttls",
+        "how the connection to it is kept from others: starttls, tls from its begin, none",
+    )
+    smtp_user: str = setting("", "the name that the bus has there; no log-in where not set")
+    smtp_password: str = setting("", "the password of BUS_SMTP_USER", secret=True)
+    smtp_from: str = setting("", "the address that the notices by email come from")
+    durable_each: int = setting(1000, "durable streams of one participant", unit="streams")
+    durable_append_bytes: int = setting(
+        1_048_576, "the most bytes of one append to a durable stream", unit="bytes"
+    )
+    durable_stream_bytes: int = setting(
+        67_108_864, "the most bytes of one durable stream", unit="bytes"
+    )
+    durable_bytes_each: int = setting(
+        1_073_741_824, "the most bytes of all durable streams of one participant", unit="bytes"
+    )
+    durable_origins: str = setting(
+        "",
+        "web sites, as origins with blanks between, whose pages may call /streams with a token of "
+        "their own (CORS); * for every site",
+    )
+    max_participants: int = setting(
+        50, "the most people and agents in one session", unit="participants"
+    )
+    max_sessions: int = setting(
+        1000, "the most sessions that one may be in; leaving one makes room", unit="sessions"
+    )
     heartbeat_s: float = setting(15.0, "the pause between comments on a silent stream", unit="s")
     stream_s: int = setting(600, "about how long a stream lives before it says bye", unit="s")
     log_level: str = setting("info", "debug, info, warning or error")

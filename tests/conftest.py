@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import ssl
 import subprocess
@@ -22,23 +21,55 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from hypothesis import settings
 
+from tests import engine
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # A loaded machine takes as long as it takes: no test fails by the time of one example.
-settings.register_profile("unhurried", deadline=None)
+# On PostgreSQL each example makes a database: there it is the statements that are tried.
+settings.register_profile(
+    "unhurried", deadline=None, max_examples=25 if engine.IS_POSTGRESQL else 100
+)
 settings.load_profile("unhurried")
 Made = TypeVar("Made")
 LOOK_AGAIN_S = 0.05
 BIN = Path(sys.executable).parent
 WATCHER = str(BIN / "bus-watcher")
+ONE_GATEWAY = "tests/openclaw with one gateway"
+PROCESS = re.compile(r'process="\w+",?')
 TOGETHER = {
-    "tests/openclaw/": "openclaw",  # gateways with names and ports that are fixed
+    # Gateways take long to start: who needs one shares one, who needs two shares two.
+    "tests/openclaw/test_approvals.py": ONE_GATEWAY,
+    "tests/openclaw/test_doctor.py": ONE_GATEWAY,
+    "tests/openclaw/test_live_output.py": ONE_GATEWAY,
+    "tests/openclaw/test_methods.py": ONE_GATEWAY,
+    "tests/openclaw/test_runs.py": ONE_GATEWAY,
+    "tests/openclaw/test_skill.py": ONE_GATEWAY,
+    "tests/openclaw/": "tests/openclaw with two gateways",
+    "tests/browser/test_scenes": "tests/browser with a gateway",
     "tests/system/": "machines",  # boxes, networks and mounts: each sees the mounts of all
     "tests/chaos/": "machines",
+    "tests/browser/test_blackhole.py": "machines",
     "tests/faults/test_disk.py": "machines",
 }
-"""Tests that may not run beside their like; others may, file by file."""
+"""Tests that run one after the other, in one process; others may run side by side, by file."""
+SECONDS = {
+    "tests/openclaw": 60,
+    "tests/browser with a gateway": 60,
+    "machines": 60,
+    "tests/browser/": 3,
+    "tests/property/": 20,
+    "tests/faults/": 3,
+    "tests/readers/": 2.5,
+    "tests/bench/": 5,
+    "tests/live/": 2,
+    "tests/cli/": 2,
+    "tests/attack/": 0.3,
+    "tests/rooms/": 0.1,
+    "tests/watcher/": 0.1,
+}
+"""About how long a test takes: what takes longest begins first, else all would wait for it."""
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -65,11 +96,15 @@ class Bus:
     admin: str = ""
     watchers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     ca_file: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    """More of its environment."""
 
     @property
     def environment(self) -> dict[str, str]:
         port = self.url.rpartition(":")[2] or "0"
-        return clean_environment(BUS_DATA_DIR=str(self.data_dir), BUS_PORT=port)
+        where = engine.settings_of(self.data_dir)
+        usual = clean_environment(BUS_DATA_DIR=str(self.data_dir), BUS_PORT=port, **where)
+        return usual | self.settings
 
     def start(self) -> None:
         """Start it, and wait until it takes what is written: before that it answers 503."""
@@ -116,6 +151,12 @@ class Bus:
                 return answer.status, read(answer)
         except urllib.error.HTTPError as error:
             return error.code, read(error)
+
+    def metrics(self) -> str:
+        """Give the page of numbers, without which process tells them."""
+        status, page = self.call(self.admin, "GET", "/metrics")
+        assert status == 200, page
+        return PROCESS.sub("", page).replace("{}", "")
 
     def enrol(
         self, name: str, directory: Path, agents: list[str], environment: dict[str, str]
@@ -165,7 +206,21 @@ class Bus:
 
 def read(answer: Any) -> Any:
     text = answer.read().decode()
-    return json.loads(text) if "json" in answer.headers["Content-Type"] else text
+    is_json = answer.headers["Content-Type"].endswith(("/json", "+json"))
+    return json.loads(text) if text and is_json else text
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what all processes of a run share, in the one that starts the others."""
+    if engine.IS_POSTGRESQL and not hasattr(config, "workerinput"):
+        config.add_cleanup(engine.start().end)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is about SQLite itself where there is none: `sqlite_only(why)`."""
+    only = item.get_closest_marker("sqlite_only")
+    if only is not None and engine.IS_POSTGRESQL:
+        pytest.skip(f"about SQLite itself: {only.args[0]}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -182,12 +237,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return next((name for start, name in TOGETHER.items() if path.startswith(start)), path)
 
         def _assign_work_unit(self, node: Any) -> None:
-            for name in TOGETHER.values():  # they take longest: begun last, all would wait for them
-                if name in self.workqueue:
-                    self.workqueue.move_to_end(name, last=False)
+            self.workqueue.move_to_end(max(self.workqueue, key=self._estimate), last=False)
             super()._assign_work_unit(node)
 
+        def _estimate(self, scope: str) -> float:
+            each = next((long for start, long in SECONDS.items() if scope.startswith(start)), 0.01)
+            return each * len(self.workqueue[scope])
+
     return ByFile(config, log)
+
+
+@pytest.fixture(autouse=True)
+def dropped_databases():
+    """Have every database go that a test has made and nobody dropped."""
+    before = set(engine.databases)
+    yield
+    for folder in set(engine.databases) - before:
+        engine.drop(folder)
 
 
 @pytest.fixture(scope="session")
@@ -197,6 +263,15 @@ def lab():
     if not place:
         pytest.skip("WAKEBUS_LAB is not set: the lab is needed")
     return Path(place)
+
+
+@pytest.fixture(scope="session")
+def start_chromium():
+    """Start Chromium, or a program that starts it elsewhere: `start_chromium(path)`."""
+    from tests.chromium import driving  # noqa: PLC0415 - not where no browser is asked
+
+    with driving() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -210,18 +285,28 @@ def made_data(tmp_path_factory):
 @contextmanager
 def serving(one: Bus, made_data: Path) -> Iterator[Bus]:
     """Have a bus serve on a copy of a data folder."""
-    shutil.copytree(made_data, one.data_dir)
+    engine.copy_data(made_data, one.data_dir)
     one.admin = (one.data_dir / "admin.token").read_text().strip()
     one.start()
-    yield one
-    for watcher in one.watchers:
-        watcher.terminate()
-        watcher.wait(60)
-    if one.process is not None and one.process.poll() is None:
-        one.stop(signal.SIGKILL)  # stopping in order has its own tests
+    try:
+        yield one
+    finally:
+        for watcher in one.watchers:
+            watcher.terminate()
+            watcher.wait(60)
+        if one.process is not None and one.process.poll() is None:
+            one.stop(signal.SIGKILL)  # stopping in order has its own tests
+        engine.drop(one.data_dir)
 
 
 @pytest.fixture
 def bus(tmp_path, made_data):
     with serving(Bus(tmp_path / "data"), made_data) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def shared_bus(tmp_path_factory, made_data):
+    """One bus for all tests of a module whose `bus` is this: each has names of its own on it."""
+    with serving(Bus(tmp_path_factory.mktemp("shared") / "data"), made_data) as one:
         yield one

@@ -12,7 +12,10 @@ import pytest
 TOP = Path(__file__).resolve().parents[1]
 BUS = sorted((TOP / "bus").rglob("*.py"))
 WATCHER = sorted((TOP / "watcher").rglob("*.py"))
-ROOMS = ("access", "directory", "guard", "mail", "wakes", "runs", "board", "alerts", "brief")
+ROOMS = (
+    *("access", "directory", "guard", "mail", "wakes", "runs", "board", "alerts", "brief"),
+    *("streams", "sessions", "steering", "notices", "pages"),
+)
 """The product's rooms; one calls only the services of those before it."""
 OUTSIDE = {"flask", "sqlalchemy", "gevent", "requests", "msgspec", "gunicorn", "alembic", "click"}
 
@@ -49,8 +52,8 @@ def files(*names: str, rooms: tuple[str, ...] = ROOMS) -> list[Path]:
 
 
 def is_api(path: Path) -> bool:
-    """Say whether a file holds routes: a large room has several, named `..._api`."""
-    return path.stem == "api" or path.stem.endswith("_api")
+    """Say whether a file holds routes: a large room has several, named `..._api`; pages are all."""
+    return path.stem == "api" or path.stem.endswith("_api") or path.parent.name == "pages"
 
 
 def is_statements(name: str) -> bool:
@@ -116,7 +119,7 @@ def test_routes_hold_no_statement(path):
     assert not {name for name in imports(path) if any(map(is_statements, name.split(".")))}
 
 
-@pytest.mark.parametrize("path", in_folder("live"), ids=label)
+@pytest.mark.parametrize("path", in_folder("live") + in_folder("fleet"), ids=label)
 def test_what_is_live_calls_no_use_case(path):
     assert not {name for name in imports(path) if ".service" in name}
     if path.name != "stream.py":

@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": "migrate",
     "backup": "backup",
     "restore": "restore",
+    "move": "move",
     "doctor": "doctor",
     "config": "config",
     "unit": "unit",
@@ -41,9 +42,12 @@ COMMANDS = {
     "task": "task",
     "run": "run",
     "alert": "alert",
+    "notice": "notice",
+    "session": "session",
     "held": "held",
     "cost": "cost",
     "agent": "agent",
+    "person": "person",
     "group": "group",
     "node": "node",
     "token": "token",
@@ -98,8 +102,8 @@ def cli() -> None:
     The client commands call the bus at BUS_URL (or --url), by default the one on this machine, with
     the token in the file BUS_TOKEN_FILE (or --token-file). Where no file is named they take, from
     the data folder (BUS_DATA_DIR), you.token, which `bus up` writes for a person, or admin.token,
-    which `bus init` writes; what administers (agent, group, node, token) takes admin.token. A token
-    never stands on a command line.
+    which `bus init` writes; what administers (agent, person, group, node, token) takes admin.token.
+    A token never stands on a command line.
     """
 
 

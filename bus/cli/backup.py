@@ -30,7 +30,8 @@ def command(path: Path | None, *, keep: int | None, as_json: bool) -> None:
     """Copy the database; the bus may run, and goes on meanwhile.
 
     The copy is checked and only its owner reads it: it has every message, and the tokens' hashes.
-    PATH is a folder or a new file NAME.db; without it, `backups` in the data folder.
+    PATH is a folder or a new file NAME.db (NAME.dump of PostgreSQL); without it, `backups` in the
+    data folder.
     """
     with told(as_json=as_json), shown_progress() as progress:
         from bus.store.backup import back_up  # noqa: PLC0415 - only where it is needed

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from bus.errors import StorageFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from bus.config import Config
     from bus.store.copying import Progress
+    from bus.store.looking import Looking
 
 OK, WARN, BAD = "ok", "warn", "bad"
 SHOWN = 5
@@ -37,10 +39,10 @@ class Looked:
     """What the checks look at, and the time."""
 
     config: Config
-    conn: sqlite3.Connection
+    ask: Looking
     now_ms: int
     holder: str
-    """The process that has the database; empty where the bus is stopped."""
+    """The processes that have the database; empty where the bus is stopped."""
     backups: Path
     progress: Progress
 
@@ -67,7 +69,7 @@ def make_check(row: Row, look: Looked) -> Check:
     """Make a check; one that a broken database or a wrong right hinders does not hide the rest."""
     try:
         seen = row.look(look)
-    except (sqlite3.DatabaseError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError, StorageFailedError) as error:
         return Check(row.name, BAD, f"could not be looked at: {error}")
     return Check(
         row.name, seen.state, seen.found, "" if seen.state == OK else seen.mend or row.mend

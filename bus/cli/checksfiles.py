@@ -13,6 +13,7 @@ from bus.clock import DAY_MS
 from bus.errors import StorageFailedError
 from bus.store.backup import list_backups
 from bus.store.copying import check_sound, megabytes, schema_of
+from bus.store.movemark import read_mark
 from bus.store.version import HEAD
 
 if TYPE_CHECKING:
@@ -30,16 +31,27 @@ def see_lock(look: Looked) -> Seen:
 
 
 def see_schema(look: Looked) -> Seen:
-    at = schema_of(look.conn)
+    return judge_schema(schema_of(look.ask.conn))
+
+
+def judge_schema(at: str) -> Seen:
     if at == HEAD:
         return Seen(OK, at)
     newer = "" if at < HEAD else "; a newer program made it: install that one"
     return Seen(BAD, f"{at or 'none'}; this program needs {HEAD}{newer}")
 
 
+def see_moved(look: Looked) -> Seen:
+    mark = read_mark(look.ask.conn)
+    if mark is None:
+        return Seen(OK, "it has not moved")
+    done = "has moved" if mark.is_done else "is being moved"
+    return Seen(WARN, f"the bus {done} to {mark.to}; this file is not served")
+
+
 def see_database(look: Looked) -> Seen:
     try:
-        check_sound(look.conn, look.progress, "quick_check")
+        check_sound(look.ask.conn, look.progress, "quick_check")
     except (StorageFailedError, sqlite3.DatabaseError) as error:
         return Seen(BAD, str(error))
     size = look.config.db_path.stat().st_size
@@ -103,6 +115,7 @@ def see_backups(look: Looked) -> Seen:
 ROWS = (
     Row("bus", see_lock),
     Row("schema", see_schema, "Stop the bus, then: bus migrate --backup"),
+    Row("moved", see_moved, "Set BUS_DATABASE_URL; to serve this file again: bus move --undo"),
     Row(
         "database",
         see_database,

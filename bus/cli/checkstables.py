@@ -20,7 +20,7 @@ BACK_MS = 5_000
 
 
 def see_clock(look: Looked) -> Seen:
-    newest = facts.newest_ms(look.conn)
+    newest = facts.newest_ms(look.ask)
     if newest is None:
         return Seen(OK, "nothing has happened yet")
     if newest > look.now_ms + BACK_MS:
@@ -30,7 +30,7 @@ def see_clock(look: Looked) -> Seen:
 
 
 def see_tokens(look: Looked) -> Seen:
-    good = facts.good_admin_tokens(look.conn)
+    good = facts.good_admin_tokens(look.ask)
     if not good:
         return Seen(BAD, "no token to administer is good")
     path = look.config.data_dir / ADMIN_FILE
@@ -44,8 +44,8 @@ def see_tokens(look: Looked) -> Seen:
 
 
 def see_nodes(look: Looked) -> Seen:
-    at = look.now_ms if look.holder else (facts.newest_ms(look.conn) or look.now_ms)
-    unseen = facts.unseen_nodes(look.conn, at - UNSEEN_MS)
+    at = look.now_ms if look.holder else (facts.newest_ms(look.ask) or look.now_ms)
+    unseen = facts.unseen_nodes(look.ask, at - UNSEEN_MS)
     if not unseen:
         return Seen(OK, f"each was seen within {age(UNSEEN_MS)}")
     names = [f"{name} ({f'for {age(at - seen)}' if seen else 'never'})" for name, seen in unseen]
@@ -53,7 +53,7 @@ def see_nodes(look: Looked) -> Seen:
 
 
 def see_wakes(look: Looked) -> Seen:
-    stuck = facts.stuck_wakes(look.conn, look.now_ms - STUCK_MS)
+    stuck = facts.stuck_wakes(look.ask, look.now_ms - STUCK_MS)
     if not stuck:
         return Seen(OK, f"none asked for over {age(STUCK_MS)} ago waits for its turn")
     names = some([f"{name} (try {tries})" for name, tries in stuck])
@@ -61,15 +61,30 @@ def see_wakes(look: Looked) -> Seen:
 
 
 def see_given_up(look: Looked) -> Seen:
-    dead = [message for message, _ in facts.dead_since(look.conn, look.now_ms - DAY_MS)]
+    dead = [message for message, _ in facts.dead_since(look.ask, look.now_ms - DAY_MS)]
     if not dead:
         return Seen(OK, "none in the last day")
     return Seen(WARN, f"{len(dead)} in the last day: {some(dead)}")
 
 
 def see_holds(look: Looked) -> Seen:
-    held = [thread for thread, _ in facts.held_threads(look.conn)]
+    held = [thread for thread, _ in facts.held_threads(look.ask)]
     return Seen(WARN, f"{len(held)}: {some(held)}") if held else Seen(OK, "none")
+
+
+def see_notices(look: Looked) -> Seen:
+    targets, failing = facts.notice_targets(look.ask)
+    config = look.config
+    if not config.notice_hosts:
+        found = "off: BUS_NOTICE_HOSTS is empty, so nobody is told of anything when away"
+        mend = "docs/howto/be-told-when-away.md"
+        wait = "1 target waits" if targets == 1 else f"{targets} targets wait"
+        return Seen(WARN, f"{found}; {wait}", mend) if targets else Seen(OK, found)
+    if failing:
+        return Seen(WARN, f"fails, {len(failing)} of {targets}: {some(failing)}")
+    if config.smtp_host and config.smtp_user and not config.smtp_password:
+        return Seen(WARN, "BUS_SMTP_USER is set, and no BUS_SMTP_PASSWORD", "its file: bus config")
+    return Seen(OK, "no target fails" if targets else "nobody has asked to be told")
 
 
 ROWS = (
@@ -91,4 +106,5 @@ ROWS = (
         "Why: bus trace ID; to send one again: bus redrive ID; all dead letters: bus dead",
     ),
     Row("held threads", see_holds, "Let one go: bus release THREAD"),
+    Row("notices", see_notices, "Why: bus notice list, by each person, or with --of NAME"),
 )

@@ -22,7 +22,7 @@ WITHIN_S = 1.0
 MOST = 200
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
-ID = re.compile(r"[acr]_[0-9A-Z]{26}")
+ID = re.compile(r"[acqrs]_[0-9A-Z]{26}")
 
 
 def agents(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -48,6 +48,16 @@ def tasks(context: click.Context, _parameter: click.Parameter, begun: str) -> li
 def alerts(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete an alert that is open."""
     return ids(context, begun, lambda bus: bus.alerts(limit=MOST)["alerts"])
+
+
+def sessions(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete a session that you are in."""
+    return ids(context, begun, lambda bus: bus.sessions(limit=MOST)["sessions"], "session_id")
+
+
+def approvals(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete an approval that is open."""
+    return ids(context, begun, lambda bus: bus.approvals(limit=MOST)["approvals"], "approval_id")
 
 
 def open_runs(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

@@ -19,6 +19,7 @@ from bus.cli.calling import PERSON_FILE, read_token
 from bus.cli.children import Child, running
 from bus.cli.failing import REFUSED, Failure
 from bus.cli.ladder import draw_reason
+from bus.cli.next_steps import invoked
 from bus.cli.output import harmless, say
 from bus.cli.trace import follow_message, has_arrived, outlook
 from bus.cli.wholefile import write_secret
@@ -70,6 +71,10 @@ class Demonstration:
         answers = self.folder / "answers.txt"
         self._set(ANSWERS, [sys.executable, str(PROGRAMS / "pong.py")])
         self._set(ASKS, [sys.executable, str(PROGRAMS / "ping.py"), str(answers)])
+
+    def make_link(self) -> str:
+        """Make the link by which the person opens the page, once."""
+        return str(self.admin.sign_in(PERSON)["link"])
 
     def is_online(self) -> bool:
         """Say whether the node's watcher listens."""
@@ -156,6 +161,8 @@ def show_demo(demo: Demonstration, admin: Caller, stack: ExitStack) -> Child:
     watcher.await_ready(demo.is_online, ONLINE_WITHIN_S)
     say(f"node {NODE} listens, with the agents {ASKS} and {ANSWERS} (small programs, no model)")
     follow_task(admin, demo)
+    say(f"\nthe page: {demo.make_link()}")
+    say(f"(good once, for ten minutes; later: {invoked('bus')} person link {PERSON})")
     return watcher
 
 

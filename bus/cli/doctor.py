@@ -1,7 +1,7 @@
 """`bus doctor`: what is well with this machine's bus, what is not, and how to mend it.
 
-It looks at the files by a connection that cannot write, so it works beside a running bus and on a
-stopped one, and needs no token.
+It looks at the files, or asks the server, by a connection that does not write; so it works beside a
+running bus and on a stopped one, and needs no token.
 """
 
 from __future__ import annotations
@@ -58,9 +58,28 @@ def command(context: click.Context, *, backups: Path | None, as_json: bool) -> N
 
 def examine(config: Config, backups: Path | None, progress: Progress) -> list[Check]:
     """Make every check."""
+    from bus.cli import checksaround  # noqa: PLC0415 - only where it is needed
+
+    now_ms, folder = SystemClock().now_ms(), backups or config.data_dir / "backups"
+    if config.is_postgresql:
+        from bus.cli.checksserver import examine_server  # noqa: PLC0415 - psycopg may be missing
+
+        found, is_here = examine_server(config, folder, progress, now_ms)
+    else:
+        found, is_here = examine_file(config, folder, progress, now_ms)
+    found += checksaround.look_at_running(config) if is_here else []
+    found += [checksaround.check_certificate(config, now_ms / 1000)] if config.tls_cert else []
+    return found + checksaround.check_units()
+
+
+def examine_file(
+    config: Config, folder: Path, progress: Progress, now_ms: int
+) -> tuple[list[Check], bool]:
+    """Look at the SQLite file and what it holds; says whether the bus runs."""
     # Only where they are needed:
-    from bus.cli import checks, checksaround, checksfiles, checkstables  # noqa: PLC0415
+    from bus.cli import checks, checksfiles, checkstables  # noqa: PLC0415
     from bus.store.beside import open_beside  # noqa: PLC0415 - likewise
+    from bus.store.looking import Looking  # noqa: PLC0415 - likewise
 
     if not config.db_path.exists():
         mend = installed.where_else() or "Another folder: BUS_DATA_DIR. A new bus: bus init"
@@ -68,21 +87,17 @@ def examine(config: Config, backups: Path | None, progress: Progress) -> list[Ch
     if not os.access(config.db_path, os.R_OK):
         mend = "Run it as the bus's user, or as root."
         raise Failure(f"{config.db_path} is not yours to read", REFUSED, mend=mend)
-    now_ms = SystemClock().now_ms()
     with held_if_stopped(config) as holder:
         try:
             with open_beside(config.db_path) as conn:
-                folder = backups or config.data_dir / "backups"
-                look = checks.Looked(config, conn, now_ms, holder, folder, progress)
+                look = checks.Looked(config, Looking(conn), now_ms, holder, folder, progress)
                 is_ours = checksfiles.see_schema(look).state == checks.OK
                 rows = (*checksfiles.ROWS, *(checkstables.ROWS if is_ours else ()))
                 found = [checks.make_check(row, look) for row in rows]
         except BusError as error:
             mend = "Stop the bus and go back to the last good backup: bus restore FILE"
             found = [checks.Check("database", checks.BAD, error.detail, mend)]
-    found += checksaround.look_at_running(config) if holder else []
-    found += [checksaround.check_certificate(config, now_ms / 1000)] if config.tls_cert else []
-    return found + checksaround.check_units()
+        return found, bool(holder)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REFUSED, USAGE, AWAY, SETTINGS, BUSY = 1, 2, 3, 4, 5
 TIMED_OUT, CANCELLED, LOST = 6, 7, 8
+DENIED, UNANSWERED = 9, 10
 EXIT_CODES = {
     0: "done",
     REFUSED: "refused by the bus, or failed",
@@ -32,6 +33,8 @@ EXIT_CODES = {
     TIMED_OUT: "the run that was followed came to its time limit",
     CANCELLED: "the run that was followed was cancelled",
     LOST: "the run that was followed was lost",
+    DENIED: "what was waited for was answered otherwise than by its first option",
+    UNANSWERED: "what was waited for came to its end without an answer",
 }
 MENDS = {
     "unreachable": "Is it running (systemctl status wakebus; else make up, or bus serve)? Another "

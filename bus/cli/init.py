@@ -47,8 +47,7 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
     """
     config.data_dir.mkdir(parents=True, exist_ok=True)
     config.data_dir.chmod(0o700)
-    had_database = config.db_path.exists()
-    applied = bring_up(config)
+    had_database, applied = bring_up(config)
     token_file = config.data_dir / ADMIN_FILE
     ended = None
     # A token of an older database would be no good: a new database always gets its own.
@@ -63,17 +62,25 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
     return Made(config.data_dir, token_file, applied, ended is not None, ended or 0)
 
 
-def bring_up(config: Config) -> list[str]:
-    """Bring the database to this program's schema, a backup first; gives the migrations that ran.
+def bring_up(config: Config) -> tuple[bool, list[str]]:
+    """Bring the database to this program's schema, a backup first.
 
-    Under systemd this is in the way of every start, so what needs nothing loads nothing.
+    Says whether there was one, and gives the migrations that ran. Under systemd this is in the way
+    of every start, so what needs nothing loads nothing.
     """
-    with lock.held(config.db_path):  # before the look, which can write where a kill left work
-        if read_version(config.db_path) == HEAD:
-            return []
+    if config.is_postgresql:
+        from bus.store.servermigrate import find_schema  # noqa: PLC0415 - psycopg may be missing
+
+        at, was_there = find_schema(config), True
+    else:
+        was_there = config.db_path.exists()
+        with lock.held(config.db_path):  # before the look, which can write where a kill left work
+            at = read_version(config.db_path)
+    if at == HEAD:
+        return True, []
     from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
 
-    return migrate(config, backup=config.db_path.exists())
+    return at is not None, migrate(config, backup=was_there)
 
 
 @click.command("init")
@@ -113,5 +120,5 @@ def command(*, replace_admin_token: bool, as_json: bool) -> None:
     say("Next:")
     say(f"  {installed.how_to_start(made.data_dir):36} # and, in another terminal:")
     say("  bus node add NAME --agents a,b       # a machine and its agents")
-    say("  bus agent add YOU --kind person      # a person, and the person's token:")
+    say("  bus person add YOU                   # a person, with a link to the page; their token:")
     say(f"  bus token new person YOU --file {made.data_dir / 'you.token'}")

@@ -11,6 +11,7 @@ from pathlib import Path
 UNIT_DIR = Path("/etc/systemd/system")
 SERVICE = "wakebus.service"
 DATA_DIR = Path("/var/lib/wakebus")
+DATABASE_URL = Path("/etc/wakebus/database-url")
 
 
 def has_service() -> bool:

@@ -34,8 +34,8 @@ A machine and its agents:
     own = config.data_dir / PERSON_FILE
     if not own.exists():
         say(f"""\
-A person, and the person's token:
-  {bus} agent add you --kind person
+A person, with a link to the page, and the person's token for these commands:
+  {bus} person add you
   {bus} token new person you --file {shlex.quote(str(own))}""")
     say(f"""\
 OpenClaw: enrol its machine; `{watcher} agents` there says how each agent is woken, and why.

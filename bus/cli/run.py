@@ -49,6 +49,9 @@ def command() -> None:
 @click.option("--model", metavar="NAME", help="A model that its node's settings allow.")
 @click.option("--verify", metavar="NAME", help="A check of its node's settings that must pass.")
 @click.option("--task-id", metavar="ID", help="The card that it belongs to (c_...).")
+@click.option(
+    "--session", metavar="ID", shell_complete=completing.sessions, help="Its end is told there."
+)
 @click.option("--notify", type=click.Choice(NOTIFIES), help="done_only if not given.")
 @click.option("--group", metavar="ID", help="Add it to your group (g_...) that is still open.")
 @click.option("--report", type=click.Choice([*TOLD]), help="Of several workers: all if not given.")

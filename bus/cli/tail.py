@@ -140,6 +140,21 @@ def draw_alert(data: Mapping[str, Any]) -> str:
     return f"{harmless(data.get('to_agent'))}  {what}  {harmless(data.get('id'))}"
 
 
+def draw_entry(data: Mapping[str, Any]) -> str:
+    said = f"{harmless(data.get('session'))}  {data.get('place')}  {harmless(data.get('from'))}"
+    return f"{said}  {harmless(data.get('kind'))}  {harmless(data.get('preview'))}"
+
+
+def draw_session(data: Mapping[str, Any]) -> str:
+    if data.get("what") == "cursor":
+        return f"{harmless(data.get('session'))}  read to {data.get('place')}"
+    if data.get("what") == "presence":
+        return f"{harmless(data.get('who'))}  {'here' if data.get('online') else 'away'}"
+    who = f" {harmless(data['who'])}" if data.get("who") else ""
+    what = f"{harmless(data.get('what'))}{who} by {harmless(data.get('by'))}"
+    return f"{harmless(data.get('session'))}  {what}  {harmless(data.get('title'))}"
+
+
 def draw_other(data: Mapping[str, Any]) -> str:
     return harmless(", ".join(f"{name}={value}" for name, value in data.items()))
 
@@ -156,4 +171,6 @@ LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "task": draw_task,
     "run": draw_run,
     "alert": draw_alert,
+    "entry": draw_entry,
+    "session": draw_session,
 }

@@ -57,8 +57,10 @@ def command(*, no_demo: bool) -> None:
         if reach.ca_file:
             os.environ["REQUESTS_CA_BUNDLE"] = reach.ca_file  # for all that this process calls
         check_free(config, reach)
-        was_there = config.db_path.exists()
-        was_lost = was_there and not (config.data_dir / ADMIN_FILE).exists()
+        was_there = config.is_postgresql or config.db_path.exists()
+        # On PostgreSQL the token may be on another machine, and good.
+        is_here = config.is_postgresql or (config.data_dir / ADMIN_FILE).exists()
+        was_lost = was_there and not is_here
         made = prepare(config, replace_token=was_lost)  # what comes next calls with it
     for warning in warnings_of(config):
         complain(warning)

@@ -44,6 +44,10 @@ ROWS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] =
         re.compile(r"GET /api/tasks\?status=backlog&order=oldest"),
         "bus task list --status backlog --oldest",
     ),
+    (
+        re.compile(r"'q' names no word to look for: GET \.\.\.\?q=WORD"),
+        "there is no word to look for",
+    ),
     (re.compile(r"needs a 'note'"), "needs a --note"),
     (re.compile(r"\bremove with force=1"), "add --force"),
     (re.compile(r"\bforce=1"), "--force"),

@@ -30,6 +30,10 @@ class AdministrationCalls(Asking):
         """Change what is given; `name` renames it."""
         return self._ask("PATCH", f"/api/agents/{quote(agent, safe='')}", json=fields)
 
+    def sign_in(self, name: str) -> Json:
+        """Make a code by which a person's browser signs in, once, and the link with it."""
+        return self._ask("POST", f"/api/people/{quote(name, safe='')}/sign-in")
+
     def remove_agent(self, name: str) -> Json:
         return self._ask("DELETE", f"/api/agents/{quote(name, safe='')}")
 

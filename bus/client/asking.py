@@ -33,6 +33,10 @@ class Asking:
         """The bus's address, without a slash at its end."""
         return self._http.url
 
+    def twin(self) -> Self:
+        """Make another for the same bus with the same token, for another thread."""
+        return type(self)(self._http.url, self._http.token, timeout_s=self._http.timeout_s)
+
     def __enter__(self) -> Self:
         return self
 

@@ -13,7 +13,11 @@ from bus.client.boardcalls import BoardCalls
 from bus.client.events import EventParser, Follower
 from bus.client.failures import json_object
 from bus.client.mailcalls import MailCalls
+from bus.client.noticecalls import NoticeCalls
+from bus.client.outputcalls import OutputCalls
 from bus.client.runcalls import RunCalls
+from bus.client.sessioncalls import SessionCalls
+from bus.client.steeringcalls import SteeringCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +29,17 @@ SILENCE_S = 45.0
 """Three heartbeats: after so long without a byte a stream is taken for dead."""
 
 
-class BusClient(MailCalls, BoardCalls, RunCalls, AlertCalls, AdministrationCalls):
+class BusClient(
+    MailCalls,
+    BoardCalls,
+    RunCalls,
+    AlertCalls,
+    SessionCalls,
+    OutputCalls,
+    SteeringCalls,
+    NoticeCalls,
+    AdministrationCalls,
+):
     """A client of one bus with one token; every method raises `ClientError` when refused.
 
     Good for one thread. Use it as a context manager, or close it.

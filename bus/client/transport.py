@@ -54,6 +54,7 @@ class Transport:
         timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self.url = url.rstrip("/")
+        self.token = token
         self.timeout_s = timeout_s
         self._session = session or make_session(self.url)
         self._session.auth = BearerAuth(token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commandline import CommandLine
 
+from tests.postgres import serving
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -37,3 +40,18 @@ def act_as(bus, as_admin, tmp_path) -> Callable[..., CommandLine]:
         return CommandLine(as_admin.environment | {"BUS_TOKEN_FILE": str(file)})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL for the tests of what a command does to one."""
+    with serving() as one:
+        yield one
+
+
+@pytest.fixture
+def database(server, request) -> Iterator[str]:
+    """Give the URL of an empty database that goes with the test."""
+    name = f"of_{os.getpid()}_{abs(hash(request.node.nodeid))}"
+    yield server.create(name)
+    server.drop(name)

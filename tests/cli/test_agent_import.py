@@ -54,18 +54,6 @@ def test_a_file_is_read_as_openclaw_reads_it():
     assert read_agents("{}") == [Found("main", "", "agent:main:main")]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{agents: ", '{"a": "b', "{" * 100_000, '{"agents": {"$include": "a.json"}}']
-)
-def test_what_is_no_configuration_is_refused_with_where_it_lies(as_admin, text):
-    with pytest.raises(ValueError, match=r"."):
-        read_agents(text)
-    got = as_admin("agent", "import", "-", stdin=text)
-    assert got.code == 4
-    assert "~/.openclaw/openclaw.json" in got.err
-    assert "Traceback" not in got.err
-
-
 def test_the_agents_of_an_openclaw_are_on_the_bus_and_its_secrets_are_not(as_admin, file):
     as_admin("node", "add", "attic")
     words = ("agent", "import", file, "--node", "attic", "--worker", "builder")
@@ -135,28 +123,6 @@ def test_a_second_machine_with_agents_of_the_same_name_gives_them_others(as_admi
     got = as_admin("agent", "import", file, "alpha", "--node", "cellar", "--as", "alpha=zoe")
     assert got.code == 0, got.err
     assert agents(as_admin)["zoe"]["local_agent"] == "alpha"
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (("--node", "nowhere"), 1, "bus node add nowhere"),
-        (("nobody",), 2, "alpha, beta, builder"),
-        (("alpha", "--worker", "beta"), 2, "no 'beta' among alpha"),
-        (("--as", "alpha"), 2, "ID=NAME"),
-        (("--as", "alpha=beta"), 2, "one name"),
-        (("--as", "alpha=No Name"), 1, "--as ID=NAME"),
-        (("--as", "alpha=family"), 1, "family is a group"),
-        (("--as", "alpha=maria"), 1, "as a person"),
-    ],
-)
-def test_what_cannot_be_is_refused_before_anything_is_done(as_admin, file, words, code, said):
-    as_admin("agent", "add", "maria", "--kind", "person")
-    as_admin("group", "add", "family", "maria")
-    got = as_admin("agent", "import", file, *words)
-    assert got.code == code
-    assert said in got.err
-    assert sorted(agents(as_admin)) == ["maria"]
 
 
 @pytest.mark.lab

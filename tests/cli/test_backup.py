@@ -129,6 +129,7 @@ def test_only_the_bus_own_older_backups_go(bus, tmp_path):
     assert left == others | {made[2].path.name, last.path.name}
 
 
+pytestmark = pytest.mark.sqlite_only("copies of its file; of a server, test_server_backup")
 KILLED = """
 import os, pathlib, sys
 from bus.config import Config

@@ -15,6 +15,8 @@ from commandline import CommandLine
 
 from bus.cli import checksaround
 
+pytestmark = pytest.mark.sqlite_only("its file; of a server, test_on_a_server")
+
 DAY_MS = 86_400_000
 
 
@@ -108,6 +110,10 @@ WAKE = (
     "INSERT INTO wakes (id, participant_id, node_id, generation, state, asked_ms)"
     " VALUES ('w_1', 1, 1, 9, 'asked', {now} - 3600000)"
 )
+TARGET = (
+    "INSERT INTO notice_targets (participant_id, name, kind, address, events, created_ms,"
+    " failing_ms, error) VALUES (1, 'phone', 'ntfy', 'https://x', '[]', 1, 1, 'HTTP 403')"
+)
 FUTURE = "INSERT INTO log (at_ms, kind, data) VALUES ({now} + 90000000, 'state', '{{}}')"
 ILLNESSES = {
     "nodes": (
@@ -122,6 +128,7 @@ ILLNESSES = {
         "t_1",
         "bus release",
     ),
+    "notices": ([TARGET], "1 target waits", "be-told-when-away"),
     "clock": ([FUTURE], "the clock went back", "timedatectl"),
     "admin token": (["UPDATE tokens SET revoked_ms = 1"], "no token", "--replace-admin-token"),
     "schema": (["UPDATE alembic_version SET version_num = '0001'"], "0001", "bus migrate"),

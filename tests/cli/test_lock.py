@@ -11,6 +11,8 @@ from bus.errors import LockedError
 from bus.store import lock
 from tests.conftest import until
 
+pytestmark = pytest.mark.sqlite_only("its file and the lock beside it")
+
 
 @contextmanager
 def until_held(db_path):

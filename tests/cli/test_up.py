@@ -29,6 +29,7 @@ def test_from_nothing_a_task_is_answered_and_every_rung_is_shown(home):
         url = f"http://127.0.0.1:{home['BUS_PORT']}"
         assert f"the bus is at {url}" in said
         assert f"export BUS_URL={url}" in said
+        assert f"the page: {url}/sign-in?code=" in said
 
 
 def test_what_the_first_answer_leaves_behind_is_for_nobody_else_to_read(home, tmp_path):
@@ -92,7 +93,7 @@ def test_without_the_demonstration_nothing_of_it_is_offered(home):
     with up(home, "--no-demo") as (said, _):
         assert "pong" not in said
         run = CommandLine(home | {"BUS_URL": f"http://127.0.0.1:{home['BUS_PORT']}"})
-        for words in re.findall(r"bus (agent add you .*|token new person you .*)", said):
+        for words in re.findall(r"bus (person add you|token new person you .*)", said):
             assert run(*words.split()).code == 0
         assert run("send", "you", "a note to myself").code == 0
 

@@ -12,6 +12,11 @@ from commandline import BUS
 HOW = "BUS_URL or --url"
 
 
+@pytest.fixture(scope="module")
+def bus(shared_bus):
+    return shared_bus
+
+
 @pytest.fixture
 def nobody():
     """A port at which nobody listens while the test has it."""

@@ -15,6 +15,8 @@ from typing import Any
 from tests.conftest import Bus
 
 SECRET = "the-household-of-this-test"
+NOWHERE = "http://127.0.0.1:9"
+"""Where notices may go: nobody listens there."""
 HEARTBEAT_S = 0.3
 WORK, APART = ["work"], ["apart"]
 NUMBERS = count(1)
@@ -38,8 +40,10 @@ class OpenBus(Bus):
             "ALERTS",
         )
         limits |= {f"BUS_GUARD_{rule}": "0" for rule in off} | {"BUS_GUARD_CHAIN": "40"}
+        limits |= {"BUS_NOTICE_HOSTS": NOWHERE}
         limits |= {"BUS_RUN_CONCURRENCY": "100000"}
         limits |= {"BUS_MAX_CHILDREN": "100000", "BUS_MAX_DEPTH": "100000"}
+        limits |= {"BUS_DURABLE_EACH": "100000"}
         more = {"BUS_SHARED_SECRET": SECRET, "BUS_HEARTBEAT_S": str(HEARTBEAT_S)}
         return super().environment | limits | more
 
@@ -125,8 +129,8 @@ class World:
             if answer.headers.get("Content-Type", "").startswith("text/event-stream"):
                 return answer.status, {}, replayed(answer)
             said = answer.read().decode()
-            is_json = "json" in answer.headers["Content-Type"]
-            return answer.status, json.loads(said) if is_json else {}, said
+            is_json = answer.headers["Content-Type"].endswith(("/json", "+json"))
+            return answer.status, json.loads(said) if is_json and said else {}, said
 
     def dispatch(self, who: str, worker: str = "wes") -> str:
         """Dispatch a run; gives its id."""

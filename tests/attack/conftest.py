@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -14,11 +13,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cast import OpenBus, World
 
+from tests import engine
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, made_data):
     folder = tmp_path_factory.mktemp("attacked")
-    shutil.copytree(made_data, folder / "data")
+    engine.copy_data(made_data, folder / "data")
     bus = OpenBus(folder / "data")
     bus.admin = (bus.data_dir / "admin.token").read_text().strip()
     bus.start()
@@ -28,3 +29,4 @@ def world(tmp_path_factory, made_data):
         assert "fault_met" not in said, said[said.index("fault_met") - 300 :][:900]
     finally:
         bus.stop(signal.SIGKILL)
+        engine.drop(bus.data_dir)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cast import NOWHERE
 from permissions import PRINCIPALS, TABLE, Row, shown
 
 from bus.web.answers import ANSWERS
@@ -18,6 +19,9 @@ from bus.web.problems import STATUS
 if TYPE_CHECKING:
     from cast import World
 
+NTFY = {"kind": "ntfy", "url": NOWHERE, "topic": "t"}
+BARE = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
+"""What a refusal without a body means."""
 Asked = tuple[str, Any, str]
 """A path, a body, and what shows the subject in an answer."""
 
@@ -68,6 +72,14 @@ def alert(world: World, owner: str) -> str:
     status, answer = world.call(owner, "POST", "/api/alerts", said)
     assert status == 201, answer
     return answer["id"]
+
+
+def target(world: World, what: str = "") -> str:
+    """Have pia be told of things somewhere; gives the path of that."""
+    path = "/api/people/pia/notices/phone"
+    status, answer = world.call("pia", "PUT", path, NTFY)
+    assert status in {200, 201}, answer
+    return path + what
 
 
 def claimed_run(world: World, action: str, **more: Any) -> Asked:
@@ -140,7 +152,63 @@ def task_told(world: World, owner: str, case: str) -> Asked:
     return "/api/stream?last_event_id=earliest", None, subject
 
 
+def session(world: World, path: str = "", body: Any = None, shows: str = "") -> Asked:
+    """Ask for a session of ann's with ben; what shows it is its id, or else what is given."""
+    made = {"title": world.fresh("title"), "participants": [{"name": "ben", "wake": "always"}]}
+    status, answer = world.call("ann", "POST", "/api/sessions", made)
+    assert status == 201, answer
+    where = f"/api/sessions/{answer['session_id']}"
+    said = world.call("ann", "POST", f"{where}/entries", {"body": world.fresh("secret")})
+    assert said[0] == 201, said
+    return where + path, body, shows or answer["session_id"]
+
+
+def begun_output(world: World) -> Asked:
+    """End what ann says in a session of hers with ben; what shows it is its entry."""
+    outputs = f"{session(world)[0]}/outputs"
+    entry = world.call("ann", "POST", outputs, {})[1]["entry_id"]
+    return f"{outputs}/{entry}/end", {}, entry
+
+
+def session_list(world: World, _owner: str, _case: str) -> Asked:
+    return "/api/sessions?limit=200", None, session(world)[2]
+
+
+def shared(world: World) -> str:
+    """Make a session of ann's with ben and pia; gives its path."""
+    made = {"title": world.fresh("title"), "participants": ["ben", "pia"]}
+    status, answer = world.call("ann", "POST", "/api/sessions", made)
+    assert status == 201, answer
+    return f"/api/sessions/{answer['session_id']}"
+
+
+def approval(world: World) -> str:
+    """Ask pia as ann, once what was asked before is taken back: so many may be open."""
+    for before in world.call("ann", "GET", "/api/approvals")[1]["approvals"]:
+        world.call("ann", "POST", f"/api/approvals/{before['approval_id']}/withdraw", {})
+    status, answer = world.call("ann", "POST", f"{shared(world)}/approvals", {"title": "may I?"})
+    assert status == 201, answer
+    return answer["approval_id"]
+
+
+def to_ask(world: World, owner: str, _case: str) -> Asked:
+    approval(world)
+    body = {"title": "may I?"}
+    if owner == "wim":  # a worker asks for a run alone, and only where that belongs
+        body["run_id"] = world.dispatch("ann", "wim")
+    return f"{shared(world)}/approvals", body, "approval_id"
+
+
+def trace(world: World, owner: str, case: str) -> Asked:
+    if "session" not in case:
+        return f"/api/messages/{world.send(owner, 'ben')}", None, "ladder"
+    said = world.call("ann", "POST", f"{session(world)[0]}/entries", {"body": "x"})[1]
+    return f"/api/messages/{said['deliveries'][0]['id']}", None, "ladder"
+
+
 def stream(world: World, owner: str, case: str) -> Asked:
+    if "session" in case:
+        return "/api/stream?last_event_id=earliest", None, session(world)[2]
     if "task" in case:
         return task_told(world, owner, case)
     told = world.send("ben", owner)
@@ -210,6 +278,12 @@ def renewal(world: World, _owner: str, case: str) -> Asked:
     return "/api/nodes/self/tokens", {"agents": {name: made}}, name
 
 
+def durable(world: World, owner: str, _case: str) -> Asked:
+    path, word = f"/streams/{world.fresh('stream')}", world.fresh("word")
+    assert world.call(owner, "PUT", path, [word])[0] == 201
+    return path, None, word
+
+
 def token_holder(world: World) -> str:
     name = new_agent(world)
     world.token("agent", name)
@@ -228,8 +302,7 @@ ASKS = {
     "POST /api/release": lambda world, owner, _: about_item(world, owner, "release"),
     "POST /api/extend": lambda world, owner, _: about_item(world, owner, "extend"),
     "POST /api/messages/<handle>/reply": to_reply,
-    "GET /api/messages/<message_id>": lambda world, owner, _: (
-        f"/api/messages/{world.send(owner, 'ben')}", None, "ladder"),
+    "GET /api/messages/<message_id>": trace,
     "GET /api/messages": history,
     "POST /api/messages/<message_id>/cancel": cancel,
     "POST /api/messages/<message_id>/redrive": redrive,
@@ -280,6 +353,53 @@ ASKS = {
         f"/api/alerts/{alert(world, owner)}", None, "severity"),
     "POST /api/alerts/<alert_id>/settle": lambda world, owner, _: (
         f"/api/alerts/{alert(world, owner)}/settle", {}, "settled"),
+    "GET /api/people/<name>/notices": lambda world, *_: (
+        target(world).removesuffix("/phone"), None, "phone"),
+    "PUT /api/people/<name>/notices/<target>": lambda world, *_: (target(world), NTFY, "phone"),
+    "DELETE /api/people/<name>/notices/<target>": lambda world, *_: (
+        target(world), None, "removed"),
+    "POST /api/people/<name>/notices/<target>/test": lambda world, *_: (
+        target(world, "/test"), None, "cannot be reached"),
+    "GET /api/sessions": session_list,
+    "POST /api/sessions": lambda world, *_: (
+        "/api/sessions", {"title": world.fresh("title"), "participants": ["dan"]}, "dan"),
+    "GET /api/sessions/<session_id>": lambda world, *_: session(world),
+    "PATCH /api/sessions/<session_id>": lambda world, *_: (
+        session(world, "", {"title": "another"}, "another")),
+    "POST /api/sessions/<session_id>/participants": lambda world, *_: (
+        session(world, "/participants", {"name": "dan"})),
+    "PATCH /api/sessions/<session_id>/participants/<name>": lambda world, *_: (
+        session(world, "/participants/ann", {"wake": "mention"})),
+    "DELETE /api/sessions/<session_id>/participants/<name>": lambda world, *_: (
+        session(world, "/participants/ann")),
+    "POST /api/sessions/<session_id>/entries": lambda world, *_: (
+        session(world, "/entries", {"body": "hello"})),
+    "GET /api/sessions/<session_id>/entries": lambda world, *_: session(world, "/entries"),
+    "POST /api/sessions/<session_id>/outputs": lambda world, *_: (
+        session(world, "/outputs", {})),
+    "POST /api/sessions/<session_id>/outputs/<entry_id>/end": lambda world, *_: (
+        begun_output(world)),
+    "POST /api/sessions/<session_id>/cursor": lambda world, *_: (
+        session(world, "/cursor", {"place": 1})),
+    "GET /api/sessions/<session_id>/export": lambda world, *_: session(world, "/export"),
+    "POST /api/sessions/import": lambda *_: (
+        "/api/sessions/import", {"wakebus": "session", "version": 1, "title": "old"}, "imported"),
+    "GET /api/sessions/search": lambda world, *_: (
+        "/api/sessions/search?q=secret", None, session(world)[2]),
+    "GET /api/sessions/<session_id>/search": lambda world, *_: (
+        session(world, "/search?q=secret")),
+    "POST /api/sessions/<session_id>/approvals": to_ask,
+    "POST /api/approvals": lambda world, *_: (
+        "/api/approvals", {"title": "may I?", "to": "pia"}, approval(world) and "approval_id"),
+    "GET /api/approvals": lambda world, *_: ("/api/approvals?limit=200", None, approval(world)),
+    "GET /api/approvals/<approval_id>": lambda world, *_: (
+        f"/api/approvals/{approval(world)}", None, "may_answer"),
+    "POST /api/approvals/<approval_id>/answer": lambda world, *_: (
+        f"/api/approvals/{approval(world)}/answer", {"answer": "deny"}, "answered"),
+    "POST /api/approvals/<approval_id>/withdraw": lambda world, *_: (
+        f"/api/approvals/{approval(world)}/withdraw", {}, "withdrawn"),
+    "POST /api/sessions/<session_id>/steer": lambda world, *_: (
+        f"{shared(world)}/steer", {"what": "stop"}, "withdrawn"),
     "GET /api/whoami": lambda *_: ("/api/whoami", None, "kind"),
     "GET /api/agents": lambda _world, owner, _: ("/api/agents", None, f'"{owner}"'),
     "GET /api/agents/<name>": lambda _world, owner, _: (f"/api/agents/{owner}", None, owner),
@@ -287,6 +407,7 @@ ASKS = {
     "PATCH /api/agents/<name>": to_change,
     "DELETE /api/agents/<name>": lambda world, *_: (
         f"/api/agents/{new_agent(world)}", None, "removed"),
+    "POST /api/people/<name>/sign-in": lambda *_: ("/api/people/pia/sign-in", None, "code"),
     "GET /api/groups": lambda *_: ("/api/groups", None, '"team"'),
     "POST /api/groups": lambda world, *_: (
         "/api/groups", {"name": world.fresh("group"), "members": ["ann"]}, "members"),
@@ -313,6 +434,14 @@ ASKS = {
         "/api/tokens/rotate", {"kind": "agent", "subject": token_holder(world)}, "token"),
     "DELETE /api/tokens/<token_id>": lambda world, *_: (new_token(world), None, "revoked"),
     "GET /api/compartments": lambda *_: ("/api/compartments", None, '"ann"'),
+    "PUT /streams/<stream_id>": lambda world, *_: (
+        f"/streams/{world.fresh('stream')}", ["x"], ""),
+    "POST /streams/<stream_id>": lambda world, *given: (
+        durable(world, *given)[0], {"more": True}, ""),
+    "HEAD /streams/<stream_id>": lambda world, *given: (*durable(world, *given)[:2], ""),
+    "GET /streams/<stream_id>": durable,
+    "DELETE /streams/<stream_id>": lambda world, *given: (*durable(world, *given)[:2], ""),
+    "OPTIONS /streams/<stream_id>": lambda *_: ("/streams/any", None, ""),
     "GET /metrics": lambda *_: ("/metrics", None, "wakebus_requests"),
     "GET /healthz": lambda *_: ("/healthz", None, "ok"),
     "GET /readyz": lambda *_: ("/readyz", None, "ready"),
@@ -335,6 +464,8 @@ def test_each_may_do_what_the_table_says_and_no_more(world, row: Row):
 
 def said(call: str, status: int, answer: dict[str, Any], text: str, subject: str) -> str:
     """Write an answer as the table does, once it is what `/openapi.json` promises."""
+    if call.startswith("HEAD") and status in BARE:
+        return BARE[status]
     if status >= 400:
         assert STATUS[answer["code"]] == status
         assert set(PROBLEM["required"]) <= set(answer)

@@ -12,6 +12,8 @@ from contextlib import closing
 
 import pytest
 
+from tests import engine
+
 HEAD = "HTTP/1.1\r\nHost: a\r\n"
 
 
@@ -142,6 +144,7 @@ def test_no_header_says_that_another_asks(world):
         assert (status, said["code"]) == (401, "unauthorized")
 
 
+ITS_FATE = (400, "") if engine.IS_POSTGRESQL else (202, "a\0b")
 TRICKS = {
     "a key twice": ('{"to": "dan", "body": "first", "body": "last"}', 202, "last"),
     "a sender twice": ('{"to": "dan", "body": "x", "from": "cat", "from": "ann"}', 403, ""),
@@ -160,7 +163,7 @@ TRICKS = {
     "single quotes": ("{'to': 'dan', 'body': 'x'}", 400, ""),
     "a prototype": ('{"to": "dan", "body": "x", "__proto__": {"from": "ann"}}', 400, ""),
     "a lone surrogate in a key": ('{"to": "dan", "body": {"\\ud800": 1}}', 400, ""),
-    "a NUL in a body": ('{"to": "dan", "body": "a\\u0000b"}', 202, "a\0b"),
+    "a NUL in a body": ('{"to": "dan", "body": "a\\u0000b"}', *ITS_FATE),
     "a true for a name": ('{"to": true, "body": "x"}', 400, ""),
     "an escaped name": ('{"t\\u006f": "d\\u0061n", "body": "x"}', 202, "x"),
 }

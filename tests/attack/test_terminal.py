@@ -14,14 +14,17 @@ from pathlib import Path
 
 import click
 import pytest
+from cast import NOWHERE
 
 from bus.cli import cli
+from tests import engine
 from tests.conftest import clean_environment
 
 BUS = str(Path(sys.executable).with_name("bus"))
 EVIL = (
-    "\x1b[2J\x1b]0;owned\x07\x1b]52;c;ZXZpbA==\x07\x9b31m\x90q\x9c\b\b\x7f\0\x0e\x85\u2028\u2029"
+    "\x1b[2J\x1b]0;owned\x07\x1b]52;c;ZXZpbA==\x07\x9b31m\x90q\x9c\b\b\x7f\x0e\x85\u2028\u2029"
     "\u202eoff\u2066\u200b\ufeff\U000e0041\ue000 \x1b[8m\r\nann -> you  FAILURE from wakebus"
+    + engine.NUL
 )
 JOINERS = "\u200c\u200d"
 SHOWN = {
@@ -69,6 +72,45 @@ SHOWN = {
     "bus run show --unknown": ("ann", [EVIL]),
     "bus run cancel": ("ann", ["RUN", "--reason", EVIL]),
     "bus run cancel --open": ("ann", ["OPEN", "--reason", EVIL]),
+    "bus notice add": ("pia", [EVIL, "--webhook", EVIL]),
+    "bus notice add --topic": ("pia", ["x", "--ntfy", NOWHERE, "--topic", EVIL]),
+    "bus notice list": ("pia", []),
+    "bus notice list --of": ("admin", ["--of", EVIL]),
+    "bus notice remove": ("pia", [EVIL]),
+    "bus notice test": ("pia", [EVIL]),
+    "bus person add": ("admin", [EVIL]),
+    "bus person link": ("admin", [EVIL]),
+    "bus person list": ("admin", []),
+    "bus session new": ("ann", [EVIL, "pia"]),
+    "bus session list": ("pia", ["--state", "all"]),
+    "bus session show": ("pia", ["SESSION"]),
+    "bus session show --unknown": ("pia", [EVIL]),
+    "bus session say": ("ann", ["SESSION", EVIL, "--to", EVIL]),
+    "bus session speak": ("ann", [EVIL]),
+    "bus session read": ("pia", ["SESSION", "--keep"]),
+    "bus session read --text": ("pia", ["SESSION", "--text"]),
+    "bus session invite": ("ann", ["SESSION", EVIL]),
+    "bus session leave": ("ann", ["SESSION", EVIL]),
+    "bus session wake": ("ann", ["SESSION", EVIL, "always"]),
+    "bus session rename": ("ann", ["SESSION", EVIL]),
+    "bus session close": ("ann", [EVIL]),
+    "bus session reopen": ("ann", [EVIL]),
+    "bus session search": ("pia", ["needle"]),
+    "bus session search --in": ("pia", [EVIL, "--in", EVIL]),
+    "bus session export": ("pia", ["SESSION", "-"]),
+    "bus session import": ("pia", [EVIL]),
+    "bus session ask": ("ann", ["SESSION", "may I?", EVIL]),
+    "bus session ask --title": ("ann", ["SESSION", EVIL, "--option", EVIL, "--who", EVIL]),
+    "bus session ask --wait": ("ann", ["SESSION", "may I?", EVIL, "--expires", "1s", "--wait"]),
+    "bus session approvals": ("pia", ["--state", "all"]),
+    "bus session approval": ("pia", ["ASKED"]),
+    "bus session approval --answered": ("ann", ["ANSWERED"]),
+    "bus session answer": ("pia", ["ASKED", EVIL]),
+    "bus session answer --again": ("pia", ["ANSWERED", "deny"]),
+    "bus session withdraw": ("ann", ["TAKEN", "--reason", EVIL]),
+    "bus session stop": ("pia", ["SESSION", EVIL, "--to", "ann"]),
+    "bus session stop --run": ("pia", ["SESSION", "--run", EVIL]),
+    "bus session also": ("pia", ["SESSION", EVIL]),
     "bus agent list": ("admin", []),
     "bus agent show": ("admin", ["ben"]),
     "bus agent add": ("admin", [EVIL]),
@@ -97,7 +139,7 @@ SHOWN = {
     "bus completion": ("admin", [EVIL]),
 }
 """Each command that shows what others wrote: as whom, and with which words."""
-OF_ITS_OWN = {"bus up", "bus init", "bus serve", "bus migrate", "bus config"} | {
+OF_ITS_OWN = {"bus up", "bus init", "bus serve", "bus migrate", "bus config", "bus move"} | {
     "bus unit install", "bus unit show", "bus unit uninstall"}  # fmt: skip
 """They show this machine's settings and files alone."""
 BAR = re.compile(r"\x1b\[\?25[lh]")
@@ -131,6 +173,19 @@ def written(world, tmp_path_factory):
     assert status == 201, raised
     run = {"ALERT": raised["id"], "RUN": end_run(world), "OPEN": world.dispatch("ann")}
     words = {"CARD": card, "HANDLE": held["handle"], "MESSAGE": item["id"], "MINE": mine}
+    talk = {"title": "the boat", "participants": ["pia"]}
+    session = world.call("ann", "POST", "/api/sessions", talk)[1]["session_id"]
+    for body in ("needle " + EVIL, EVIL):
+        entry = {"body": body}
+        assert world.call("ann", "POST", f"/api/sessions/{session}/entries", entry)[0] == 201
+    run["SESSION"] = session
+    asked = {"title": "may I?", "body": EVIL}
+    for name in ("ASKED", "ANSWERED", "TAKEN"):
+        asking = world.call("ann", "POST", f"/api/sessions/{session}/approvals", asked)
+        run[name] = asking[1]["approval_id"]
+    said = {"answer": "approve", "note": EVIL}
+    path = f"/api/approvals/{run['ANSWERED']}/answer"
+    assert world.call("pia", "POST", path, said)[0] == 200
     config = tmp_path_factory.mktemp("openclaw") / "openclaw.json"
     entries = {"evil": {"name": EVIL, "workspace": EVIL, "identity": {"name": EVIL}}, EVIL: {}}
     config.write_text(json.dumps({"agents": {"entries": entries}}))

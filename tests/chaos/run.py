@@ -1,6 +1,6 @@
 """Breaks a whole house on purpose, at length, and prints what became of every message and run.
 
-`python -m tests.chaos.run [--seed N] [--only storm|runs|kills|cuts] [--messages N] [--runs N]
+`python -m tests.chaos.run [--seed N] [--only storm|runs|kills|cuts|trio] [--messages N] [--runs N]
 [--times N]`
 
 Needs root and the lab (WAKEBUS_LAB). The same seed gives the same plan.
@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos import runs as shifts
+from tests.chaos import trio as servers
 from tests.chaos.deaths import run_deaths
 from tests.chaos.senders import say
 from tests.chaos.storm import LONG, Outcome, run_storm
@@ -53,7 +54,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=list(PARTS))
     parser.add_argument("--messages", type=int, default=LONG.messages, help="of the storm")
     parser.add_argument("--runs", type=int, default=shifts.LONG.runs, help="that are dispatched")
-    parser.add_argument("--times", type=int, help="how often it is killed, or its power cut")
+    parser.add_argument("--times", type=int, help="of kills, power cuts or rounds")
     return parser.parse_args()
 
 
@@ -87,7 +88,15 @@ def cuts(asked: argparse.Namespace, folder: Path) -> list[str]:
     return result.wrong
 
 
-PARTS = {"storm": storm, "runs": runs, "kills": kills, "cuts": cuts}
+def trio(asked: argparse.Namespace, folder: Path) -> list[str]:
+    plan = replace(servers.LONG, seed=asked.seed, rounds=asked.times or servers.LONG.rounds)
+    verdict, lines = servers.run_trio(plan, folder)
+    for line in lines:
+        say(line)
+    return verdict.wrong
+
+
+PARTS = {"storm": storm, "runs": runs, "kills": kills, "cuts": cuts, "trio": trio}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -75,7 +75,7 @@ def send(
         try:
             its_id, answer = errand.hand_in(client)
         except ClientError as error:
-            if not (error.unreachable or error.more.get("retryable")):
+            if not (error.unreachable or error.passes or error.more.get("retryable")):
                 raise
             ledger.note_refusal(error.code)
             failures += 1

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.chaos import faults, runs, storm
+from tests.chaos import faults, runs, storm, trio
 from tests.chaos.deaths import run_deaths
 from tests.chaos.parents import write_tasks
 from tests.chaos.senders import write_letters
@@ -50,6 +50,15 @@ def test_a_bus_whose_power_is_cut_loses_and_doubles_nothing(tmp_path, lab):
     assert result.counts["databases found sound"] == CUTS + 1
 
 
+@pytest.mark.lab
+@pytest.mark.timeout(450)
+def test_three_buses_on_one_server_lose_nothing_while_each_of_them_and_the_server_die(tmp_path):
+    verdict, lines = trio.run_trio(trio.SHORT, tmp_path)
+    print(*lines, sep="\n")
+    assert not verdict.wrong
+    assert verdict.counts["heard"] == verdict.counts["accepted"] > 0
+
+
 def test_the_same_seed_breaks_the_same_things_and_sends_and_dispatches_the_same():
     def plan(seed):
         hosts = [f"node{number}" for number in range(1, 10)]
@@ -58,4 +67,5 @@ def test_the_same_seed_breaks_the_same_things_and_sends_and_dispatches_the_same(
         return broken, letters, write_tasks(random.Random(seed), ["a"], ["v", "w"], 50, 40)
 
     assert plan(7) == plan(7)
+    assert trio.SHORT.throw() == trio.SHORT.throw()
     assert plan(7) != plan(8)

@@ -11,15 +11,16 @@ import pytest
 from tests.chaos import fates, ledger
 from tests.chaos.faults import Fault, Window
 from tests.chaos.parents import Task
+from tests.newdatabase import migrated
 
 TASK = Task("k1", "ann", "wim", "answer", 0.0, "keep")
 
 
 @pytest.fixture
-def database(made_data, tmp_path):
+def database(tmp_path):
     """A database with one message of key k1 that is acked."""
     path = tmp_path / "bus.db"
-    path.write_bytes((made_data / "bus.db").read_bytes())
+    path.write_bytes(migrated())
     with closing(sqlite3.connect(path)) as db, db:
         for name in ("ann", "ben"):
             row = {"name": name, "kind": "named", "created_ms": 1}

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bus.client import BusClient
+from tests import engine
 from tests.chaos.bushost import BusHost
 from tests.chaos.fleet import Fleet
 from tests.chaos.house import PROJECT
+from tests.chaos.taken import take_tables
 from tests.conftest import BIN, Bus, until
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Process:
         self.bus.stop(signal.SIGKILL)
 
     def take_database(self, to: Path) -> Path:
+        if engine.IS_POSTGRESQL:
+            return take_tables(engine.url_of(self.bus.data_dir), to)
         to.mkdir(parents=True, exist_ok=True)
         for file in self.bus.data_dir.glob("bus.db*"):
             shutil.copy(file, to / file.name)

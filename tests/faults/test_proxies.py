@@ -56,8 +56,11 @@ def needed(program):
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    """A certificate for this machine, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def make_certificate(folder):
+    """Make a certificate for this machine, and its key."""
     files = folder / "own.pem", folder / "own.key"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     made += ["-subj", "/CN=bus", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]

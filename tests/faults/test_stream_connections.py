@@ -82,7 +82,7 @@ def test_streams_that_have_ended_leave_their_connections_to_others(bus, restart)
             read_until(link, b"event: ready")
         for link in links:
             link.close()
-        while "wakebus_streams 0.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+        while "wakebus_streams 0.0" not in bus.metrics():
             pass
 
 

@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from tests import engine
 from tests.live.calling import add, ask
 
 DEEP = b"[" * 20_000 + b"]" * 20_000
@@ -72,15 +73,21 @@ CALLS = [
 ]
 
 
-@pytest.fixture
-def house(bus, tmp_path):
+@pytest.fixture(scope="module")
+def bus(shared_bus):
+    return shared_bus
+
+
+@pytest.fixture(scope="module")
+def house(bus, tmp_path_factory):
     """A bus with an agent on a node, one at no node, a group and one message; and their tokens."""
     token = add(bus, "ann")
-    there = bus.enrol("here", tmp_path / "node", ["ben"], bus.environment)
+    node_dir = tmp_path_factory.mktemp("here") / "node"
+    there = bus.enrol("here", node_dir, ["ben"], bus.environment)
     bus.call(bus.admin, "POST", "/api/groups", {"name": "team", "members": ["ann", "ben"]})
     bus.call(there["ben"], "POST", "/api/send", {"to": "ann", "body": "hello"})
     item = bus.call(token, "GET", "/api/inbox")[1]["items"][0]
-    node = (tmp_path / "node" / "node.token").read_text().strip()
+    node = (node_dir / "node.token").read_text().strip()
     return {"agent": token, "admin": bus.admin, "node": node, "nobody": ""}, item["handle"]
 
 
@@ -104,7 +111,7 @@ def test_nothing_that_a_caller_sends_is_a_fault_of_the_bus_or_changes_it(
     taken = {}
     for what, body in WRONG.items():
         status, headers, said = ask(bus, tokens[who], where, body, method)
-        if not 400 <= status < 500 or not said["detail"]:
+        if not 400 <= status < 500 or status == 429 or not said["detail"]:
             taken[what] = status, said
         else:
             assert headers["Content-Type"] == "application/problem+json"
@@ -167,7 +174,7 @@ def test_a_wrong_address_is_said_clearly(bus, house, path):
 
 
 def test_a_body_may_hold_what_a_name_may_not(bus, house):
-    body = 'a\0b \U0001f600 \u202e "quoted" \\u0000 \x1b[2J'
+    body = f'a{engine.NUL}b \U0001f600 \u202e "quoted" \\u0000 \x1b[2J'
     bus.call(house[0]["agent"], "POST", "/api/send", {"to": "ann", "body": body})
     shown = bus.call(house[0]["agent"], "GET", "/api/inbox")[1]["items"]
     assert shown[-1]["body"] == body
@@ -215,16 +222,11 @@ def test_what_is_no_request_does_not_hurt_the_next_one(bus, said):
 
 
 def test_a_body_that_ends_before_its_length_is_no_message_though_it_reads_as_one(bus):
-    for name in ("ann", "ben"):
-        bus.call(bus.admin, "POST", "/api/agents", {"name": name})
-    ann, ben = (
-        bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": name})[1]["token"]
-        for name in ("ann", "ben")
-    )
+    cyd, dan = add(bus, "cyd"), add(bus, "dan")
     host, _, port = bus.url.removeprefix("http://").partition(":")
-    body = b'{"to": "ben", "body": "half of what was meant"}'
+    body = b'{"to": "dan", "body": "half of what was meant"}'
     head = (
-        f"POST /api/send HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {ann}\r\n"
+        f"POST /api/send HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {cyd}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body) + 10}\r\n\r\n"
     )
     with closing(socket.create_connection((host, int(port)), timeout=60)) as link:
@@ -232,4 +234,4 @@ def test_a_body_that_ends_before_its_length_is_no_message_though_it_reads_as_one
         link.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: link.recv(4096), b""))
     assert b" 400 " in answer.splitlines()[0]
-    assert bus.call(ben, "GET", "/api/inbox")[1]["items"] == []
+    assert bus.call(dan, "GET", "/api/inbox")[1]["items"] == []

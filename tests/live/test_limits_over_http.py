@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
+from tests.conftest import Bus, serving
 from tests.live.calling import add, ask
 
 SMALL = {
@@ -25,18 +26,10 @@ SMALL = {
 
 
 @pytest.fixture
-def small(bus):
-    """The same bus, started again with small limits."""
-
-    class SmallBus(type(bus)):
-        @property
-        def environment(self):
-            return super().environment | SMALL
-
-    bus.stop()
-    bus.__class__ = SmallBus
-    bus.start()
-    return bus
+def small(tmp_path, made_data):
+    """A bus with small limits."""
+    with serving(Bus(tmp_path / "data", settings=SMALL), made_data) as one:
+        yield one
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -15,6 +14,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests import engine
 
 HEAR_WITHIN_S = 30
 BUS = str(Path(sys.executable).with_name("bus"))
@@ -28,6 +29,7 @@ class Systemd:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("BUS_")}
         own = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "3000000"}
         self.environment = kept | own | {"BUS_DATA_DIR": str(data_dir), "BUS_PORT": "0"}
+        self.environment |= engine.settings_of(data_dir)
 
     @contextlib.contextmanager
     def start(self):
@@ -57,7 +59,7 @@ class Systemd:
 @pytest.fixture(params=["path", "abstract"])
 def systemd(request, tmp_path, made_data):
     name = str(tmp_path / "n") if request.param == "path" else f"\0wakebus-{os.getpid()}"
-    shutil.copytree(made_data, tmp_path / "data")
+    engine.copy_data(made_data, tmp_path / "data")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(name)
         sock.settimeout(HEAR_WITHIN_S)

@@ -16,6 +16,7 @@ from alembic import command
 from bus.store.migrate import alembic_config
 
 BUS = str(Path(sys.executable).with_name("bus"))
+pytestmark = pytest.mark.sqlite_only("its file put back; of a server, test_server_backup")
 WORK = """
 import pathlib, sys, time
 folder = pathlib.Path(sys.argv[1])

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import urllib.error
 import urllib.request
 from contextlib import closing
+from itertools import count
 
 import pytest
 
+from tests.conftest import Bus, serving
+
+NUMBERS = count(1)
 SECRET = "a household's long secret"
 CHANGES = {
     "is removed": ("DELETE", "/api/agents/sue", None),
-    "is renamed": ("PATCH", "/api/agents/sue", {"name": "suzanne"}),
+    "is renamed": ("PATCH", "/api/agents/sue", {"name": "sue-anne"}),
     "gets a token": ("POST", "/api/tokens", {"kind": "agent", "subject": "sue"}),
     "gets a compartment": ("PATCH", "/api/agents/sue", {"compartments": ["apart"]}),
     "is closed to it": ("PATCH", "/api/agents/sue", {"shared_secret": False}),
 }
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory, made_data):
+    """A bus with a secret of the household and heartbeats too rare to help."""
+    settings = {"BUS_SHARED_SECRET": SECRET, "BUS_HEARTBEAT_S": "60"}
+    with serving(
+        Bus(tmp_path_factory.mktemp("household") / "data", settings=settings), made_data
+    ) as one:
+        yield one
+
+
+@pytest.fixture(params=CHANGES)
+def change(request, bus):
+    """Give an agent of its own for a test, and the call by which something of it changes."""
+    what, name = request.param, f"sue-{next(NUMBERS)}"
+    bus.call(bus.admin, "POST", "/api/agents", {"name": name})
+    return name, json.loads(json.dumps(CHANGES[what]).replace("sue", name))
 
 
 def test_a_token_that_is_revoked_while_a_body_comes_sends_nothing(bus):
@@ -42,42 +65,25 @@ def test_a_token_that_is_revoked_while_a_body_comes_sends_nothing(bus):
     assert bus.call(ben["token"], "GET", "/api/inbox")[1]["items"] == []
 
 
-@pytest.fixture
-def household(bus):
-    """The same bus, with a secret of the household and heartbeats too rare to help."""
-
-    class Household(type(bus)):
-        @property
-        def environment(self):
-            return super().environment | {"BUS_SHARED_SECRET": SECRET, "BUS_HEARTBEAT_S": "60"}
-
-    bus.stop()
-    bus.__class__ = Household
-    bus.start()
-    return bus
-
-
-@pytest.mark.parametrize("what", CHANGES)
-def test_a_stream_by_the_household_s_secret_ends_at_once_when_its_agent(household, what):
-    household.call(household.admin, "POST", "/api/agents", {"name": "sue"})
-    asked = urllib.request.Request(f"{household.url}/api/stream")
+def test_a_stream_by_the_household_s_secret_ends_at_once_when_its_agent(bus, change):
+    name, call = change
+    asked = urllib.request.Request(f"{bus.url}/api/stream")
     asked.add_header("X-Shared-Secret", SECRET)
-    asked.add_header("X-Agent", "sue")
+    asked.add_header("X-Agent", name)
     with urllib.request.urlopen(asked, timeout=60) as stream:
         while not next(stream).startswith(b"event: ready"):
             pass
-        assert household.call(household.admin, *CHANGES[what])[0] < 300
+        assert bus.call(bus.admin, *call)[0] < 300
         assert b'"reason":"revoked"' in stream.read()
 
 
-@pytest.mark.parametrize("what", CHANGES)
-def test_a_request_by_the_household_s_secret_is_refused_at_once_when_its_agent(household, what):
-    household.call(household.admin, "POST", "/api/agents", {"name": "sue"})
+def test_a_request_by_the_household_s_secret_is_refused_at_once_when_its_agent(bus, change):
+    name, call = change
 
     def ask():
-        asked = urllib.request.Request(f"{household.url}/api/whoami")
+        asked = urllib.request.Request(f"{bus.url}/api/whoami")
         asked.add_header("X-Shared-Secret", SECRET)
-        asked.add_header("X-Agent", "sue")
+        asked.add_header("X-Agent", name)
         try:
             with urllib.request.urlopen(asked, timeout=60) as answer:
                 return answer.status
@@ -86,22 +92,22 @@ def test_a_request_by_the_household_s_secret_is_refused_at_once_when_its_agent(h
                 return error.code
 
     assert [ask(), ask()] == [200, 200]
-    assert household.call(household.admin, *CHANGES[what])[0] < 300
+    assert bus.call(bus.admin, *call)[0] < 300
     assert ask() == 401
 
 
 def test_a_token_s_next_request_hears_of_what_changed(bus):
-    bus.call(bus.admin, "POST", "/api/agents", {"name": "ann"})
-    made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": "ann"})[1]
+    bus.call(bus.admin, "POST", "/api/agents", {"name": "eve"})
+    made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": "eve"})[1]
 
     def who():
         shown = bus.call(made["token"], "GET", "/api/whoami")[1]
         return shown.get("name"), shown.get("compartments")
 
-    assert [who(), who()] == [("ann", ["open"])] * 2
-    bus.call(bus.admin, "PATCH", "/api/agents/ann", {"compartments": ["apart"]})
-    assert who() == ("ann", ["apart"])
-    bus.call(bus.admin, "PATCH", "/api/agents/ann", {"name": "anna"})
-    assert who() == ("anna", ["apart"])
+    assert [who(), who()] == [("eve", ["open"])] * 2
+    bus.call(bus.admin, "PATCH", "/api/agents/eve", {"compartments": ["apart"]})
+    assert who() == ("eve", ["apart"])
+    bus.call(bus.admin, "PATCH", "/api/agents/eve", {"name": "evita"})
+    assert who() == ("evita", ["apart"])
     bus.call(bus.admin, "DELETE", f"/api/tokens/{made['id']}")
     assert who() == (None, None)

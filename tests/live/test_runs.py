@@ -212,6 +212,7 @@ def test_too_long_an_output_is_cut_and_not_refused(cast):
     assert shown["output_bytes"] == 200_000
 
 
+@pytest.mark.sqlite_only("its file put back under the bus")
 def test_after_a_restore_an_old_claim_settles_nothing_and_the_run_is_done_anew(cast):
     waiting, working = cast.start(), cast.start(label="two")
     kept = cast.claim(working)
@@ -235,6 +236,6 @@ def test_after_a_restore_an_old_claim_settles_nothing_and_the_run_is_done_anew(c
 def test_the_metrics_tell_of_runs(cast):
     cast.end(run := cast.start(), cast.claim(run))
     cast.start(label="open")
-    text = cast.ask("admin", "GET", "/metrics")
+    text = cast.bus.metrics()
     assert 'wakebus_runs_ended_total{state="completed"} 1.0' in text
     assert "wakebus_runs_open 1.0" in text

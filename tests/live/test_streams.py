@@ -116,7 +116,7 @@ def test_a_revoked_token_reads_nothing_by_a_wait_that_began_before(bus):
         target=lambda: said.append(bus.call(token, "GET", "/api/inbox?wait=30"))
     )
     waiting.start()
-    while "wakebus_streams 1.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+    while "wakebus_streams 1.0" not in bus.metrics():
         pass
     bus.call(bus.admin, "DELETE", f"/api/tokens/{token_id}")
     bus.call(other, "POST", "/api/send", {"to": "ann", "body": "not for a revoked one"})
@@ -150,8 +150,8 @@ def test_a_person_hears_of_no_sender_that_it_may_not_see(bus):
 def test_waiting_reads_take_places_like_streams_so_that_sending_has_room(bus):
     token, _ = add(bus, "ann")
     with stream(bus, token), stream(bus, token):
-        assert "wakebus_streams 2.0" in bus.call(bus.admin, "GET", "/metrics")[1]
-    while "wakebus_streams 0.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+        assert "wakebus_streams 2.0" in bus.metrics()
+    while "wakebus_streams 0.0" not in bus.metrics():
         pass
     threads = [
         threading.Thread(target=bus.call, args=(token, "GET", "/api/inbox?wait=30"))
@@ -159,7 +159,7 @@ def test_waiting_reads_take_places_like_streams_so_that_sending_has_room(bus):
     ]
     for thread in threads:
         thread.start()
-    while "wakebus_streams 32.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+    while "wakebus_streams 32.0" not in bus.metrics():
         pass
     status, said = bus.call(token, "GET", "/api/inbox?wait=30")
     assert (status, said["code"]) == (503, "too_many_streams")
@@ -175,9 +175,9 @@ def test_a_waiting_read_whose_client_has_gone_takes_no_mail(bus):
     with closing(http.client.HTTPConnection(where, timeout=30)) as link:
         headers = {"Authorization": f"Bearer {token}"}
         link.request("GET", "/api/inbox?wait=60", headers=headers)
-        while "wakebus_streams 1.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+        while "wakebus_streams 1.0" not in bus.metrics():
             pass
-    while "wakebus_streams 0.0" not in bus.call(bus.admin, "GET", "/metrics")[1]:
+    while "wakebus_streams 0.0" not in bus.metrics():
         pass
     bus.call(token, "POST", "/api/send", {"to": "ann", "body": "x"})
     assert bus.call(token, "GET", "/api/inbox?view=headers")[1]["items"][0]["state"] == "queued"

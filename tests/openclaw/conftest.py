@@ -1,6 +1,7 @@
 """The real OpenClaw of the lab: two gateways for all tests, with models that do as told.
 
-One is enough for the tests of single methods, both are the machines of the whole path. A test has
+One is enough for the tests of single methods, both are the machines of the whole path: the second
+is started where both are asked for, and tests/conftest.py has these tests run apart. A test has
 agents of its own there, whose sessions no other test leaves in a state that it did not expect.
 
 The lab is found by WAKEBUS_LAB. Where that is not set these tests skip and say so; where it is,
@@ -12,7 +13,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from realopenclaw import OpenClaw, find_port
+from realopenclaw import OpenClaw, find_port, instance_name
 from wholepath import Household, Machine
 
 from tests.conftest import BIN, Bus
@@ -35,7 +35,18 @@ SLEEPERS = (
     WARM,
 )
 ON_THE_FIRST = (
-    *("alpha", "steady", "probed", "broken", "silent", "followed", "patient", "late", "stopped"),
+    *(
+        "alpha",
+        "steady",
+        "probed",
+        "broken",
+        "silent",
+        "followed",
+        "asking",
+        "patient",
+        "late",
+        "stopped",
+    ),
     *(
         "killed",
         "hooked",
@@ -46,6 +57,9 @@ ON_THE_FIRST = (
         "worker",
         "mortal",
         "other",
+        "speaker",
+        "broken-off",
+        "gone-on",
         WARM,
     ),
 )
@@ -59,7 +73,7 @@ def start_openclaw() -> Iterator[Callable[..., OpenClaw]]:
     started: list[OpenClaw] = []
 
     def start(name: str, *agents: str) -> OpenClaw:
-        instance = OpenClaw(f"test-{name}", find_port(), agents)
+        instance = OpenClaw(instance_name(name), find_port(), agents)
         started.append(instance)
         instance.fresh()
         return instance
@@ -76,22 +90,26 @@ def openclaw(start_openclaw: Callable[..., OpenClaw]) -> OpenClaw:
 
 
 @pytest.fixture(scope="session")
-def machines(
-    openclaw: OpenClaw, start_openclaw: Callable[..., OpenClaw]
-) -> tuple[Machine, Machine]:
+def machine(openclaw: OpenClaw) -> Machine:
+    """The first gateway, with a script for each of its agents."""
+    return Machine(openclaw)
+
+
+@pytest.fixture(scope="session")
+def machines(machine: Machine, start_openclaw: Callable[..., OpenClaw]) -> tuple[Machine, Machine]:
     """Both gateways; each test has a sleeper of its own on the second."""
-    return Machine(openclaw), Machine(start_openclaw("there", *SLEEPERS))
+    return machine, Machine(start_openclaw("there", *SLEEPERS))
 
 
 @pytest.fixture(scope="module")
 def household(
-    machines: tuple[Machine, Machine],
+    openclaw: OpenClaw,  # where there is none nothing else is started
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Household]:
     """One bus for the module, with the module's BUS_SETTINGS; its nodes are added by the module."""
     settings = getattr(request.module, "BUS_SETTINGS", {})
-    bus = SetBus(tmp_path_factory.mktemp("household") / "data", settings=settings)
+    bus = Bus(tmp_path_factory.mktemp("household") / "data", settings=settings)
     subprocess.run([str(BIN / "bus"), "init"], env=bus.environment, check=True)
     bus.admin = (bus.data_dir / "admin.token").read_text().strip()
     bus.start()
@@ -100,14 +118,3 @@ def household(
         watcher.terminate()
         watcher.wait(10)
     bus.stop()
-
-
-@dataclass
-class SetBus(Bus):
-    """A bus with settings in its environment."""
-
-    settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return super().environment | self.settings

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FIRST_PORT = 29110
-PORT_STEP = 10
+PORT_STEP, PORTS_EACH = 10, 20
 START_LIMIT_S = 240
 HEARTBEAT = '"every": "30m"'
+PIECE = 'ev({"content": txt[i:i + 40]})'
+SLOW_PIECE = f"{PIECE}; time.sleep(0.1 * (400 < len(txt) < 4000) + 0.2 * (16e3 < len(txt) < 2e4))"
+"""A text of some length comes as slowly as a model makes it, a story in a minute or two: something
+can happen in its middle.
+"""
 START_TRIES = 4
 WAIT_S = 180.0
 """How long anything may take that is only a matter of a loaded machine."""
@@ -45,6 +50,11 @@ def quiet_lab() -> Path:
     atexit.register(shutil.rmtree, ours)
     for file in lab.iterdir():
         (ours / file.name).symlink_to(file)
+    model = ours / "scripted_model.py"
+    text = model.read_text()
+    model.unlink()
+    assert PIECE in text, model
+    model.write_text(text.replace(PIECE, SLOW_PIECE))
     template = ours / "openclaw.json.tmpl"
     text = template.read_text()
     template.unlink()
@@ -220,9 +230,19 @@ def await_that(condition: Callable[[], Any], otherwise: str, timeout_s: float = 
     return value
 
 
+def instance_name(name: str) -> str:
+    """Give the name of a test's instance: each process of the tests has its own."""
+    return f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}-{name}"
+
+
 def find_port() -> int:
-    """Give a port that is free, and so is the next one, which is the model's."""
-    for port in range(FIRST_PORT, FIRST_PORT + 60 * PORT_STEP, PORT_STEP):
+    """Give a port that is free, and so is the next one, which is the model's.
+
+    Each process of the tests looks elsewhere: a port is free until the gateway is up.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = FIRST_PORT + number * PORTS_EACH * PORT_STEP
+    for port in range(first, first + PORTS_EACH * PORT_STEP, PORT_STEP):
         if is_free(port) and is_free(port + 1):
             return port
     raise AssertionError("no free port for a gateway")

@@ -13,16 +13,15 @@ DONE = {"text": "Inbox done."}
 
 
 @pytest.fixture(scope="module")
-def examine(household, machines, tmp_path_factory):
+def examine(household, machine, tmp_path_factory):
     """Run doctor on the node, as on its machine; gives its findings by their names."""
     refusing = tmp_path_factory.mktemp("bin")  # this machine's own systemd is left alone
     for program in ("systemctl", "loginctl"):
         (refusing / program).write_text("#!/bin/sh\nexit 1\n")
         (refusing / program).chmod(0o755)
-    here, _ = machines
-    household.add_node("here", here, {"alpha": ["method=auto"]})
-    folder = here.openclaw.home / household.folder / "here"
-    environment = here.openclaw.environment()
+    household.add_node("here", machine, {"alpha": ["method=auto"]})
+    folder = machine.openclaw.home / household.folder / "here"
+    environment = machine.openclaw.environment()
     environment["PATH"] = f"{refusing}:{environment['PATH']}"
 
     def run(command, *words):
@@ -34,8 +33,8 @@ def examine(household, machines, tmp_path_factory):
     def look(*words):
         done = run("doctor", "--json", *words)
         assert done.stdout, done.stderr
-        token = here.openclaw.gateway_token
-        assert not {token, here.openclaw.hook_token} & set(done.stdout.split('"'))
+        token = machine.openclaw.gateway_token
+        assert not {token, machine.openclaw.hook_token} & set(done.stdout.split('"'))
         return {one["name"]: one for one in json.loads(done.stdout)["checks"]}
 
     look.run = run
@@ -57,17 +56,17 @@ def test_it_sees_how_the_real_openclaw_can_be_woken(examine):
     assert found["agent alpha"]["seen"].startswith("is woken by gateway")
 
 
-def test_a_canary_comes_back_through_the_agents_own_inbox(examine, machines):
-    machines[0].behave("alpha", READ, ACK, DONE)
+def test_a_canary_comes_back_through_the_agents_own_inbox(examine, machine):
+    machine.behave("alpha", READ, ACK, DONE)
     found = examine("--wake", "--yes")["canary of alpha"]
     assert found["state"] == "ok", found
     assert "notified -> woken -> read -> acked" in found["seen"]
 
 
 def test_a_canary_of_an_agent_that_does_not_read_says_so_and_wakes_it_no_more(
-    examine, machines, household
+    examine, machine, household
 ):
-    machines[0].behave("alpha", {"text": "I would rather not."})
+    machine.behave("alpha", {"text": "I would rather not."})
     found = examine("--wake", "--yes")["canary of alpha"]
     assert found["state"] == "bad", found
     assert "session" in found["mend"]

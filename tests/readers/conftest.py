@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from listening import Page, Program
 
+from tests.chromium import miss
+
 if TYPE_CHECKING:
     from listening import Heard, Reader
+    from playwright.sync_api import Browser
 
 PROGRAMS = Path(__file__).parent / "programs"
 LAB = Path(os.environ.get("OPENCLAW_LAB") or Path.home() / ".cache/openclaw-lab")
@@ -59,12 +61,10 @@ def is_ready(heard: Heard) -> bool:
 
 
 @pytest.fixture
-def impatient_bus(bus, monkeypatch):
+def impatient_bus(bus):
     """A bus that comments on a silence long before its 15 s are up."""
-    usual = type(bus).environment.fget
-    impatient = property(lambda self: usual(self) | {"BUS_HEARTBEAT_S": HEARTBEAT_S})
-    monkeypatch.setattr(type(bus), "environment", impatient)
     bus.stop(signal.SIGKILL)
+    bus.settings["BUS_HEARTBEAT_S"] = HEARTBEAT_S
     bus.start()
     return bus
 
@@ -81,34 +81,31 @@ def room(bus):
 
 
 @pytest.fixture
-def listen(room):
+def listen(room, request):
     """Start a reader by its name and wait until it listens: `listen("node", "bob")`."""
     with ExitStack() as ending:
 
         def start(kind: str, who: str) -> Reader:
-            reader = open_reader(ending, kind, room.bus.url, room.tokens[who])
+            if kind == "chromium":
+                chromium = request.getfixturevalue("start_chromium")
+                reader = open_page(ending, chromium(), room.bus.url, room.tokens[who])
+            else:
+                reader = start_program(ending, kind, room.bus.url, room.tokens[who])
             reader.hear_until(is_ready)
             return reader
 
         yield start
 
 
-def open_reader(ending: ExitStack, kind: str, url: str, token: str) -> Reader:
-    if kind == "chromium":
-        return open_page(ending, url, token)
+def start_program(ending: ExitStack, kind: str, url: str, token: str) -> Program:
     command = node_command() if kind == "node" else [sys.executable, str(PROGRAMS / kind)]
     program = Program.start(command, url, token)
     ending.callback(program.stop)
     return program
 
 
-def open_page(ending: ExitStack, url: str, token: str) -> Page:
-    playwright = ending.enter_context(sync_playwright())
-    own = playwright.chromium.executable_path
-    found = own if Path(own).exists() else shutil.which("chromium")
-    if found is None:
-        miss("Chromium: apt install chromium, or playwright install chromium")
-    browser = ending.enter_context(playwright.chromium.launch(executable_path=found))
+def open_page(ending: ExitStack, browser: Browser, url: str, token: str) -> Page:
+    ending.callback(browser.close)
     context = browser.new_context(extra_http_headers={"Authorization": f"Bearer {token}"})
     return Page(context.new_page(), url)
 
@@ -125,10 +122,3 @@ def node_command() -> list[str]:
 def knows_event_source(command: list[str]) -> bool:
     ask = [*command, "--eval", "process.exit(typeof EventSource === 'function' ? 0 : 1)"]
     return subprocess.run(ask, check=False, capture_output=True).returncode == 0
-
-
-def miss(what: str) -> None:
-    """A machine of one's own may lack a reader; the one that vouches for a release may not."""
-    if os.environ.get("CI") or os.environ.get("WAKEBUS_LAB"):
-        pytest.fail(f"not found: {what}")
-    pytest.skip(f"not found: {what}")

@@ -1,0 +1,124 @@
+"""A PostgreSQL that goes, hangs or moves: senders are told when to come again, readers stay.
+
+Nothing that was accepted is lost and no retry makes a second message, whatever becomes of the
+database in between; the one stream stays open through all of it and has every message once.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+from ontrial import DATABASE, trial_on
+
+from tests.postgres import serving
+from tests.relay import Relay
+
+ROUNDS = 3
+
+
+@pytest.fixture
+def cluster():
+    with serving() as one:
+        yield one
+
+
+@pytest.fixture
+def trial(cluster, tmp_path):
+    with trial_on(cluster, tmp_path) as one:
+        yield one
+
+
+def test_a_database_that_restarts_costs_no_message_and_no_stream(cluster, trial):
+    for _ in range(ROUNDS):
+        cluster.restart()
+        trial.wait_accepted()
+    trial.end(cluster)
+
+
+def test_a_database_that_is_killed_costs_no_message_and_no_stream(cluster, trial):
+    for _ in range(ROUNDS):
+        cluster.kill()
+        cluster.run()
+        trial.wait_accepted()
+    trial.end(cluster)
+
+
+def test_a_database_that_is_away_is_said_with_when_to_come_again(cluster, trial):
+    cluster.stop()
+    trial.wait_refused()
+    status, said = trial.bus.call("", "GET", "/readyz")
+    assert (status, said["code"], said["retryable"]) == (503, "storage_failed", True)
+    assert trial.bus.call("", "GET", "/healthz")[0] == 200
+    status, said = trial.bus.call(trial.bob, "GET", "/api/inbox?view=headers")
+    assert (status, said["code"]) == (503, "storage_failed")
+    cluster.run()
+    trial.bus.wait_ready()
+    trial.wait_accepted()
+    trial.end(cluster)
+
+
+def test_a_database_that_hangs_is_not_waited_for_without_end(cluster, trial):
+    cluster.signal(signal.SIGSTOP)
+    trial.wait_refused()
+    trial.wait_refused()
+    cluster.signal(signal.SIGCONT)
+    trial.wait_accepted()
+    trial.end(cluster)
+
+
+@pytest.mark.parametrize("table", ["log", "messages", "meta"])
+def test_a_lock_that_somebody_holds_is_not_waited_for_without_end(cluster, trial, table):
+    with psycopg.connect(cluster.admin_words(DATABASE)) as other:
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        trial.wait_refused()
+        other.rollback()
+    trial.wait_accepted()
+    trial.end(cluster)
+
+
+def test_connections_that_end_in_the_midst_of_anything_double_nothing(cluster, trial):
+    for _ in range(20):
+        cluster.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{DATABASE}'"
+        )
+        trial.wait_accepted(5)
+    trial.end(cluster)
+
+
+@pytest.fixture
+def moved(cluster, tmp_path):
+    """A bus that reaches its database by a relay; the trial and the relay."""
+    with ExitStack() as stack:
+        relay = Relay(cluster.port)
+        stack.callback(relay.close)
+        yield stack.enter_context(trial_on(cluster, tmp_path, relay.port)), relay
+
+
+def test_a_network_that_swallows_is_not_waited_for_without_end(cluster, moved):
+    trial, relay = moved
+    relay.hold()
+    trial.wait_refused()
+    relay.cut()
+    relay.let_go()
+    trial.wait_accepted()
+    trial.end(cluster)
+
+
+def test_a_standby_takes_over_and_has_all_that_was_accepted(cluster, moved):
+    trial, relay = moved
+    after = cluster.standby(synchronous=True)
+    try:
+        trial.wait_accepted()
+        cluster.kill()
+        trial.wait_refused()
+        after.promote()
+        relay.move(after.port)
+        trial.wait_accepted()
+        trial.end(after)
+    finally:
+        trial.close()
+        trial.bus.stop(signal.SIGKILL)
+        after.end()

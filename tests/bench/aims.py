@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import board
+import cpu
+import sessions
 from accept import ALONE, BATCHES, EMPTY, RATE
 from arrive import WHAT as ARRIVE
 from dispatch import ALONE as DISPATCH
@@ -15,6 +17,8 @@ from measure import OURS, show
 from openclawturn import CALL
 from openclawturn import WHAT as TURN
 from rig import FILLED
+from tokens import STUCK
+from tokens import WHAT as FOLLOWED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,14 +45,19 @@ def median(measurement: str, system: str = OURS) -> Value:
     return measurement, system, 0.5
 
 
+TOKENS = f"{FOLLOWED}: append to reader"
 GATEWAY, AGENT, EVENT = (f"{OURS}, {way}" for way in ("gateway", "program", "command"))
 AIMS = (
     Aim("accept p50, times an empty route", median(ALONE), 2, "", median(ALONE, EMPTY)),
     Aim("durable sends, of an empty route", median(RATE), 0.7, "", median(RATE, EMPTY), True),
     Aim("durable sends in lists", median(BATCHES), 10_000, "messages/s", at_least=True),
+    Aim("processor for 10,000 sends", median(cpu.SENDS.format(32)), 3, "s"),
     Aim("send to watcher p50", median(ARRIVE), 5, "ms"),
     Aim("send to watcher p99", (ARRIVE, OURS, 0.99), 25, "ms"),
     Aim("one message to 1,000 streams", median("one message to 1000 .* first to last"), 35, "ms"),
+    Aim("append to 200 readers p50", median(TOKENS), 25, "ms"),
+    Aim("append to 200 readers p99", (TOKENS, OURS, 0.99), 100, "ms"),
+    Aim("the same, one reads nothing", median(TOKENS, STUCK), 1.2, by=median(TOKENS)),
     Aim("catching up", median("catching up 10000 .* stream"), 30_000, "messages/s", at_least=True),
     Aim("an idle stream of 1,000", median("1000 idle streams: memory each"), 25, "KiB"),
     Aim("an idle stream of 10,000", median("10000 idle streams: memory each"), 25, "KiB"),
@@ -69,6 +78,19 @@ AIMS = (
     *(
         Aim(f"a full board: {what}", median(what, board.FULL), 1.2, by=median(what))
         for what in (board.ADD, board.CLAIM, board.LIST, board.MINE, board.ONE)
+    ),
+    *(
+        Aim(f"long sessions: {what}, p99", (re.escape(what), sessions.LONG, 0.99), 50, "ms")
+        for what in sessions.READ
+    ),
+    *(
+        Aim(
+            f"long sessions: {what}, times short ones",
+            median(re.escape(what), sessions.LONG),
+            2,
+            by=median(re.escape(what)),
+        )
+        for what in sessions.WHATS
     ),
     *(
         Aim(f"after 100,000 runs: {words}", median(what, OLD), 1.2, by=median(what))

@@ -169,6 +169,55 @@ def add_tasks(database: Path, creator: str, holder: str, count: int) -> None:
         )
 
 
+def add_sessions(database: Path, names: list[str], count: int, length: int) -> list[str]:
+    """Make sessions of these participants, each with as many entries; gives their ids."""
+    now_ms, ids = int(time.time() * 1000), RandomIds()
+    with opened(database) as connection:
+        people = [find(connection, name) for name in names]
+        made = [ids.new("s", now_ms) for _ in range(count)]
+        insert(
+            connection,
+            schema.sessions,
+            "number id title state thread creator_id place created_ms changed_ms",
+            (
+                (number, key, f"talk {number}", "open", f"t_{key[2:]}", people[0], length,
+                 now_ms, now_ms + number)
+                for number, key in enumerate(made, 1)
+            ),
+        )  # fmt: skip
+        insert(
+            connection,
+            schema.session_members,
+            "session_number participant_id wake cursor joined_ms",
+            (
+                (number, who, "mention", length // 2, now_ms)
+                for number in range(1, count + 1)
+                for who in people
+            ),
+        )
+        insert(
+            connection,
+            schema.entries,
+            "id session_number place at_ms kind author_id trust body",
+            (
+                (ids.new("e", now_ms), number, place, now_ms, "message",
+                 people[place % len(people)], "peer", write_words(number, place))
+                for number in range(1, count + 1)
+                for place in range(1, length + 1)
+            ),
+        )  # fmt: skip
+        connection.execute(
+            f"INSERT INTO {schema.ENTRIES_FTS} ({schema.ENTRIES_FTS}) VALUES ('rebuild')"
+        )
+    return made
+
+
+def write_words(number: int, place: int) -> str:
+    """Write what an entry says: words of all, some of few, and in each session a rare one."""
+    rare = " and a needle" if place == 1 else ""
+    return f"{BODY} The word{place * 31 % 997} of talk{number} at{place}{rare}."
+
+
 def drop_indexes(database: Path) -> list[str]:
     """Drop the indexes of the large tables; gives how to make them again, which sorting does."""
     with opened(database) as connection:

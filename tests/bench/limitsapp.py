@@ -37,7 +37,8 @@ class Both:
         self._empty, self._whole = Flask("empty", static_folder=None), create_app(config)
         self.extensions = self._whole.extensions
         calls = Calls("limits")
-        self._empty.add_url_rule("/empty", "empty", lambda: (ANSWER, 202), methods=["POST"])
+        methods = ["POST", "GET"]
+        self._empty.add_url_rule("/empty", "empty", lambda: (ANSWER, 202), methods=methods)
 
         # Told, as a send is: the lines of those are its room's.
         @calls.add("POST", "/passed", who=("agent",), summary="Nothing", body=SENT, is_told=True)

@@ -48,7 +48,12 @@ class Plan:
     streams: list[int]
     missed: int
     listeners: int
+    token_s: float
+    """How long tokens are appended to a durable stream."""
     tasks: int
+    sessions: int
+    entries: int
+    """Of each of the long sessions."""
     seed: int
     folder: Path
     openclaw_rounds: int = 0

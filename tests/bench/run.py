@@ -26,6 +26,7 @@ import aims
 import arrive
 import board
 import catchup
+import cpu
 import dispatch
 import fanout
 import filler
@@ -33,7 +34,9 @@ import idle
 import machine
 import numbers_page
 import openclawturn
+import sessions
 import stopping
+import tokens
 import waking
 from measure import Table
 from rig import Plan, make_bus
@@ -45,12 +48,15 @@ if TYPE_CHECKING:
 
 MEASUREMENTS = {
     "accept": accept.run,
+    "cpu": cpu.run,
     "dispatch": dispatch.run,
     "arrive": arrive.run,
     "waking": waking.run,
     "catchup": catchup.run,
     "fanout": fanout.run,
+    "tokens": tokens.run,
     "board": board.run,
+    "sessions": sessions.run,
     "idle": idle.run,
     "stopping": stopping.run,
     "openclaw": openclawturn.run,
@@ -119,7 +125,10 @@ def make_plan(asked: argparse.Namespace, folder: Path) -> Plan:
         streams=[100] if asked.quick else [1000, 10_000] if asked.full else [1000],
         missed=1000 if asked.quick else 10_000,
         listeners=100 if asked.quick else 1000,
+        token_s=60 if asked.full else 5 if not asked.quick else 1,
         tasks=1000 if asked.quick else 100_000,
+        sessions=10 if asked.quick else 100,
+        entries=1000 if asked.quick else 10_000,
         seed=random.SystemRandom().randrange(10**6) if asked.seed is None else asked.seed,
         folder=folder,
     )

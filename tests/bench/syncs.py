@@ -1,7 +1,8 @@
-"""Counts what a running process asks the disk to keep, by strace. It must not know who it is."""
+"""Sees when running processes ask the disk to keep something, by strace; not who they are."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -15,25 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CALLS = "fsync,fdatasync,sync_file_range,msync"
+LINE = re.compile(r"\d+ +(?P<at>\d+\.\d+) (?P<call>.*) = 0 <(?P<took>\d+\.\d+)>$")
 
 
 def count(group: int, work: Callable[[], object]) -> int | str:
     """Do the work while a process group is traced; gives its syncs, or why they are unknown."""
+    found = watch(members(group), work)
+    return found if isinstance(found, str) else len(found)
+
+
+def watch(pids: list[int], work: Callable[[], object]) -> list[tuple[float, float]] | str:
+    """Do the work while these are traced; gives when each sync began and ended (`time.time()`)."""
     program = shutil.which("strace")
     if program is None:
         return "there is no strace"
-    pids = members(group)
     with tempfile.TemporaryDirectory() as folder:
-        summary = Path(folder) / "summary"
-        argv = [program, "-f", "-c", "-e", f"trace={CALLS}", "-o", str(summary)]
+        lines = Path(folder) / "lines"
+        argv = [program, "-f", "-ttt", "-T", "-e", f"trace={CALLS}", "-o", str(lines)]
         argv += [word for pid in pids for word in ("-p", str(pid))]
         with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as tracer:
-            refused = await_attached(tracer, len(pids))
-            if not refused:
-                work()
-            tracer.send_signal(signal.SIGINT)
-            tracer.communicate(timeout=30)
-        return refused or add_up(summary.read_text())
+            try:
+                refused = await_attached(tracer, len(pids))
+                if not refused:
+                    work()
+            finally:
+                tracer.send_signal(signal.SIGINT)
+                tracer.communicate()
+        return refused or [sync for line in lines.read_text().splitlines() for sync in read(line)]
 
 
 def await_attached(tracer: subprocess.Popen[str], wanted: int) -> str:
@@ -47,7 +56,12 @@ def await_attached(tracer: subprocess.Popen[str], wanted: int) -> str:
     return ""
 
 
-def add_up(summary: str) -> int:
-    """Add the calls of strace's table: the fourth column, where the last is a call's name."""
-    rows = [line.split() for line in summary.splitlines()]
-    return sum(int(row[3]) for row in rows if row and row[-1] in CALLS.split(","))
+def read(line: str) -> list[tuple[float, float]]:
+    """Read a line of strace: none where a call only began, since its end has a line of its own."""
+    found = LINE.match(line)
+    if found is None:
+        return []
+    at_s, took_s = float(found["at"]), float(found["took"])
+    if " resumed>" in found["call"]:
+        return [(at_s - took_s, at_s)]
+    return [(at_s, at_s + took_s)]

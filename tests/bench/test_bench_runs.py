@@ -50,6 +50,9 @@ ALONE = {
     "GET /api/agents, 200 and more": "wakebus",
     "SIGTERM with 50 open streams: until the last bye": "wakebus",
     "SIGTERM with 50 open streams: until exit": "wakebus",
+    "200 readers of 100 appends/s: append to reader": "wakebus, and one reads nothing",
+    "200 readers of 100 appends/s: append to answer": "wakebus",
+    "200 readers of 100 appends/s: the bus's memory after": "wakebus, and one reads nothing",
 }
 BOARD = [
     "POST /api/tasks",
@@ -58,6 +61,13 @@ BOARD = [
     "GET /api/tasks: 50 of all",
     "GET /api/tasks: 50 of a holder",
     "GET /api/tasks: one task",
+]
+SESSIONS = ["GET /api/sessions: 50 of all", "a search in all sessions", "POST .../entries"]
+CPU = [
+    "processor for 10,000 sends, 8 connections",
+    "processor for 10,000 sends in lists of 100, 4 connections",
+    "processor for 10,000 reads of an empty inbox, 8 connections",
+    "processor for 10,000 reads of 10 items, 8 connections",
 ]
 LIMITS = ["an empty route", "a route up to the verb"]
 WAYS = [f"wakebus, {method}" for method in ("gateway", "hook", "command", "program")]
@@ -100,10 +110,23 @@ def test_accepting_is_held_against_what_the_same_process_can_do(rows):
     assert rows["accept: one sender", "one sync"]["samples"]
 
 
+def test_what_the_processor_does_is_held_against_an_empty_route(rows):
+    for name in CPU:
+        assert rows[name, "wakebus"]["samples"], name
+        assert rows[name, "an empty route"]["samples"], name
+    assert rows["processor for 100,000 frames to 50 streams", "wakebus"]["samples"]
+
+
 def test_a_full_board_is_held_against_a_small_one(rows):
     for name in BOARD:
         assert rows[name, "wakebus"]["samples"], name
         assert rows[name, "wakebus, a full board"]["samples"], name
+
+
+def test_long_sessions_are_held_against_short_ones(rows):
+    for name in SESSIONS:
+        assert rows[name, "wakebus"]["samples"], name
+        assert rows[name, "wakebus, long sessions"]["samples"], name
 
 
 def test_each_aim_says_what_was_found(bench):

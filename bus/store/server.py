@@ -59,7 +59,7 @@ class Server:
         try:
             self._engine.dispose()
             with self._engine.connect() as conn:
-                is_standby = conn.exec_driver_sql("SELECT pg_is_in_recovery()").scalar()
+                is_standby = is_in_recovery(conn)
         except SQLAlchemyError as error:
             failed = describe(error)
             self.why = failed.detail
@@ -68,3 +68,12 @@ class Server:
         if self.why:
             raise StorageFailedError(self.why, retry_after_s=RETRY_AFTER_S)
         self.in_doubt = False
+
+
+def is_in_recovery(conn: sa.Connection) -> bool:
+    """Ask it; a connection that was left in the midst of its answer is asked nothing more."""
+    try:
+        return bool(conn.exec_driver_sql("SELECT pg_is_in_recovery()").scalar())
+    except BaseException:
+        conn.invalidate()
+        raise

@@ -6,7 +6,10 @@ database in between; the one stream stays open through all of it and has every m
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import psycopg
@@ -67,6 +70,42 @@ def test_a_database_that_hangs_is_not_waited_for_without_end(cluster, trial):
     cluster.signal(signal.SIGCONT)
     trial.wait_accepted()
     trial.end(cluster)
+
+
+LEFT = """\
+from gevent import monkey, Timeout
+monkey.patch_all()
+import os, signal
+import sqlalchemy as sa
+from bus.clock import SystemClock
+from bus.config import Config
+from bus.store.postgresql import open_writer
+from bus.store.server import Server
+
+engine = open_writer(Config.from_env(os.environ))
+
+@sa.event.listens_for(engine, "engine_connect")
+def freeze(conn):
+    its_pid = conn.connection.dbapi_connection.info.backend_pid
+    os.kill(its_pid, signal.SIGSTOP)
+    print(its_pid)
+
+with Timeout(1, False):
+    Server(engine, SystemClock()).settle()
+"""
+
+
+def test_a_server_that_freezes_as_it_is_looked_at_is_asked_nothing_more(cluster):
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT],
+        env=os.environ | {"BUS_DATABASE_URL": cluster.url("postgres")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    os.kill(int(done.stdout), signal.SIGCONT)
 
 
 @pytest.mark.parametrize("table", ["log", "messages", "meta"])

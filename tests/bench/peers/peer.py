@@ -13,6 +13,7 @@ big-endian bytes up to which all is acknowledged (RabbitMQ's `multiple`).
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -142,9 +143,7 @@ class Server:
         if self.process is None:
             return
         if how == signal.SIGKILL:
-            for pid in self.pids():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, how)
+            end(self.pids())
         else:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, how)
@@ -200,6 +199,18 @@ class Peer(Protocol):
 
     def make(self, folder: Path, variant: Variant, mailboxes: Sequence[str]) -> Server:
         """Make its folder and configuration; `start` is called then."""
+
+
+def end(pids: Sequence[int], within_s: float = 20) -> None:
+    """Kill processes, and wait until none of them can answer any more for the next one."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            its_end = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(its_end, signal.SIGKILL)
+                assert select.select([its_end], [], [], within_s)[0], f"{pid} does not end"
+            finally:
+                os.close(its_end)
 
 
 def free_port() -> int:

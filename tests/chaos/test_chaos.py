@@ -55,7 +55,7 @@ def test_a_bus_whose_power_is_cut_loses_and_doubles_nothing(tmp_path, lab):
 def test_three_buses_on_one_server_lose_nothing_while_each_of_them_and_the_server_die(tmp_path):
     verdict, lines = trio.run_trio(trio.SHORT, tmp_path)
     print(*lines, sep="\n")
-    assert not verdict.wrong
+    assert not verdict.wrong, "\n".join(verdict.wrong)
     assert verdict.counts["heard"] == verdict.counts["accepted"] > 0
 
 

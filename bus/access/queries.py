@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.store.schema import memberships, nodes, participants, tokens
+from bus.store.schema import COMPARTMENTS, memberships, nodes, participants, tokens
 from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
@@ -140,14 +140,6 @@ def idle_tokens(conn: sa.Connection, participant_id: int) -> Sequence[Any]:
     return conn.execute(query.order_by(LAST_USE.desc(), tokens.c.id)).all()
 
 
-COMPARTMENTS = (
-    sa.select(sa.func.aggregate_strings(memberships.c.compartment, " "))
-    .where(memberships.c.participant_id == participants.c.id)
-    .correlate(participants)
-    .scalar_subquery()
-    .label("compartments")
-)
-"""The compartments of a participant as words, or nothing; a name has no space in it."""
 FIND_TOKEN = Statement(
     sa.select(
         tokens,

@@ -56,7 +56,7 @@ def by_token(conn: sa.Connection, authorization: str) -> Principal:
         row.participant_name,
         row.id,
         participant_id=row.participant_id,
-        compartments=frozenset((row.compartments or OPEN).split()),
+        compartments=read_compartments(row.compartments),
         trust="person" if kind == "person" else "peer",
     )
 
@@ -201,6 +201,11 @@ def replace_admin_token(tx: Transaction) -> str:
     for token_id in queries.admin_tokens(tx.conn):
         revoke_token(tx, token_id)
     return create_token(tx, "admin")[1]
+
+
+def read_compartments(words: str | None) -> frozenset[str]:
+    """Read what `COMPARTMENTS` gives; `open` where somebody was put in none."""
+    return frozenset((words or OPEN).split())
 
 
 def compartments_of(conn: sa.Connection, participant_id: int) -> frozenset[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def find(conn: sa.Connection, name: str) -> Participant | None:
     """Find a participant by name."""
     row = queries.named(conn, name)
-    return None if row is None else shape(conn, row)
+    return None if row is None else make(row, access.read_compartments(row.compartments))
 
 
 def get(conn: sa.Connection, participant_id: int) -> Participant:

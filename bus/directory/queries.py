@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bus.store.schema import enrolments, group_members, groups, nodes, participants
+from bus.store.schema import COMPARTMENTS, enrolments, group_members, groups, nodes, participants
 from bus.store.statement import Statement, bind
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ KNOWN = (
 )
 """What a participant is made of: each send looks one up, and pays for every column."""
 NAMED = Statement(
-    sa.select(*(participants.c[name] for name in KNOWN)).where(
+    sa.select(*(participants.c[name] for name in KNOWN), COMPARTMENTS).where(
         participants.c.name == bind("name"), THERE
     )
 )

@@ -39,8 +39,8 @@ class Request:
     resolved: dict[str, Recipients] = field(default_factory=dict)
     leased: Sequence[Row] | None = None
     settled: Sequence[Row] | None = None
-    queued: dict[int, None] = field(default_factory=dict)
-    """Whom a wake must be asked for, in their order."""
+    queued: dict[int, str] = field(default_factory=dict)
+    """Whom a wake must be asked for, in their order, and what kind of participant each is."""
 
     def resolve(self, address: str) -> Recipients:
         """Find who an address stands for, once."""
@@ -68,8 +68,8 @@ class Request:
 
     def ask_for_wakes(self) -> None:
         """Have those who got mail be woken, once each."""
-        for participant_id in self.queued:
-            self.tx.announce("mail_queued", participant_id=participant_id)
+        for participant_id, kind in self.queued.items():
+            self.tx.announce("mail_queued", participant_id=participant_id, kind=kind)
 
 
 def find_recipients(

@@ -92,7 +92,7 @@ def send_one(request: Request, draft: Draft) -> dict[str, Any]:
         held = hold_of(tx, context, principal.participant_id or 0, recipient)
         delivered = deliver(tx, sent, recipient, held)
         if delivered["state"] == "queued":
-            request.queued[recipient.id] = None
+            request.queued[recipient.id] = recipient.kind
         deliveries.append(delivered)
     if any(one["state"] == "held" for one in deliveries):
         check_share(tx, principal)

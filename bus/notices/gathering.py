@@ -40,8 +40,10 @@ READ_MORE = 4
 HIGH, USUAL = 1, 2
 
 
-def on_mail_queued(tx: Transaction, participant_id: int) -> None:
-    """Hear that somebody can read something; whoever has no target costs one look."""
+def on_mail_queued(tx: Transaction, participant_id: int, kind: str = "person") -> None:
+    """Hear that somebody can read something; a person who has no target costs one look."""
+    if kind != "person":
+        return
     person = queries.person(tx.conn, participant_id)
     if person is None:
         return

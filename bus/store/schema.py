@@ -153,6 +153,14 @@ memberships = table(
     key("compartment"),
 )
 sa.Index("ix_memberships_compartment", memberships.c.compartment)
+COMPARTMENTS = (
+    sa.select(sa.func.aggregate_strings(memberships.c.compartment, " "))
+    .where(memberships.c.participant_id == participants.c.id)
+    .correlate(participants)
+    .scalar_subquery()
+    .label("compartments")
+)
+"""The compartments of a participant as words, or nothing; a name has no space in it."""
 
 groups = table("groups", serial(), text("name"), number("created_ms"), serial_key=True)
 sa.Index("uq_groups_name", groups.c.name, unique=True)

@@ -58,7 +58,7 @@ SPEEDS = 50
 
 def register(hooks: Hooks) -> None:
     """Hear what the rooms above announce, and answer what they ask."""
-    hooks.on("mail_queued", ensure_wake)
+    hooks.on("mail_queued", on_mail_queued)
     hooks.on("mail_read", on_mail_read)
     hooks.on("mail_settled", on_mail_settled)
     hooks.on("mail_extended", on_mail_extended)
@@ -131,6 +131,12 @@ def on_mail_read(tx: Transaction, participant_id: int) -> None:
             follow_reading(tx, find(tx, wake.id))
     elif not mail.is_pending(tx.conn, participant_id):
         close(tx, wake, "nothing_left", "read without this wake", failed=False)
+
+
+def on_mail_queued(tx: Transaction, participant_id: int, kind: str = "named") -> None:
+    """Hear that somebody can read something; only an agent is woken for it."""
+    if kind == "named":
+        ensure_wake(tx, participant_id)
 
 
 def on_mail_settled(tx: Transaction, participant_id: int) -> None:

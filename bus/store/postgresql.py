@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import gevent
-import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import Loader
 from psycopg.types.numeric import Int8Dumper
@@ -23,8 +22,9 @@ from psycopg.types.numeric import Int8Dumper
 from bus.errors import StorageFailedError
 from bus.store.engine import READERS
 from bus.store.failing import AwayError
+from bus.store.pipeline import Pipelined, Reading
 from bus.store.server import Server
-from bus.store.statement import connection_of
+from bus.store.statement import connection_of, cursor_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 WRITER_LOCK = 7_724_120_919_202_611
 """The number of the lock that the one writer has."""
 CONNECT_S = 5
-PREPARED = 2000
 LONGER = 6
 """An operation over many rows may take so many times longer."""
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -49,23 +48,6 @@ class Whole(Loader):
         return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-class Patient(psycopg.Connection[Any]):
-    """A connection that waits only so long for an answer; then it is closed, which asks nothing."""
-
-    patience_s = 0.0
-
-    def wait(self, *args: Any, **more: Any) -> Any:
-        patience = gevent.Timeout(self.patience_s)
-        try:
-            with patience:
-                return super().wait(*args, **more)
-        except gevent.Timeout as over:
-            if over is not patience:
-                raise
-            self.pgconn.finish()
-            raise psycopg.OperationalError(f"no answer within {self.patience_s:g} s") from over
-
-
 def open_writer(config: Config) -> sa.Engine:
     """Open the engine of the one connection that writes."""
     wait_ms = round(config.database_wait_s * 1000)
@@ -77,63 +59,63 @@ def open_writer(config: Config) -> sa.Engine:
         f"SET LOCAL idle_in_transaction_session_timeout={wait_ms};"
         f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
     )
-    engine = make_engine(config, pool_size=1, max_overflow=0)
-    prepare(engine, begin)
+    engine = make_engine(config, Pipelined, pool_size=1)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin_writing(conn: sa.Connection) -> None:
+        try:
+            connection_of(conn).execute(begin, prepare=False)
+        except conn.dialect.loaded_dbapi.Error as error:
+            raise wrapped(conn, begin, error) from error
+
     return engine
 
 
 def open_reader(config: Config) -> sa.Engine:
     """Open the engine of the connections that only read."""
-    engine = make_engine(config, pool_size=READERS, max_overflow=0)
-    prepare(engine, READ)
+    engine = make_engine(config, Reading, pool_size=READERS, patience_s=config.database_wait_s)
 
-    @sa.event.listens_for(engine, "do_connect")
-    def connect(_dialect: sa.Dialect, _record: object, words: Any, options: Any) -> Patient:
-        made = Patient.connect(*words, **options)
-        made.patience_s = config.database_wait_s
-        return made
+    @sa.event.listens_for(engine, "begin")
+    def begin_reading(conn: sa.Connection) -> None:
+        cursor_of(conn).execute(READ)
 
     return engine
 
 
-def make_engine(config: Config, **pool: int) -> sa.Engine:
-    return sa.create_engine(
+def make_engine(
+    config: Config, kind: type[Pipelined], *, pool_size: int, patience_s: float = 0
+) -> sa.Engine:
+    engine = sa.create_engine(
         config.database_url,
         query_cache_size=1200,
         connect_args={
             "autocommit": True,
-            # A pooler that was set aside for hints may have another session for each transaction.
-            "prepare_threshold": None if config.notify_url else 2,
+            # After a ROLLBACK psycopg gives back what it has prepared, and by that all the others.
+            "prepare_threshold": None,
             "connect_timeout": CONNECT_S,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "application_name": "wakebus",
         },
-        **pool,
+        pool_size=pool_size,
+        max_overflow=0,
     )
 
-
-def prepare(engine: sa.Engine, begin: str) -> None:
-    """Give each new connection its types and each transaction its BEGIN."""
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(_dialect: sa.Dialect, _record: object, words: Any, options: Any) -> Pipelined:
+        made = kind.connect(*words, **options)
+        # A pooler that was set aside for hints may have another session for each transaction.
+        made.patience_s, made.prepares = patience_s, not config.notify_url
+        return made
 
     @sa.event.listens_for(engine, "connect")
     def set_types(connection: Any, _record: object) -> None:
         # One type for all whole numbers: else a statement is prepared for each size of each value.
         connection.adapters.register_dumper(int, Int8Dumper)
         connection.adapters.register_loader("numeric", Whole)
-        connection.prepared_max = PREPARED
 
-    @sa.event.listens_for(engine, "begin")
-    def begin_explicitly(connection: sa.Connection) -> None:
-        own = connection_of(connection)
-        try:
-            own.execute(begin, prepare=False)
-        except connection.dialect.loaded_dbapi.Error as error:
-            base = connection.dialect.loaded_dbapi.Error
-            raise sa.exc.DBAPIError.instance(
-                begin, None, error, base, dialect=connection.dialect
-            ) from error
+    return engine
 
 
 class Postgresql:

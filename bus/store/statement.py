@@ -132,13 +132,21 @@ def by_number() -> sa.Dialect:
 
 
 def cursor_of(conn: sa.Connection) -> Any:
-    """Give what runs a statement as it is written: SQLite's connection does."""
-    own = connection_of(conn)
-    if conn.dialect.name != POSTGRESQL:
-        return own
-    from psycopg import RawCursor  # noqa: PLC0415 - not needed for SQLite
+    """Give what runs a statement as it is written: SQLite's connection does.
 
-    return RawCursor(own)
+    PostgreSQL's answers later (`bus.store.pipeline`): what writes is not waited for.
+    """
+    own = connection_of(conn)
+    return own.direct if conn.dialect.name == POSTGRESQL else own
+
+
+def settle(conn: sa.Connection, *, forget: bool = False) -> None:
+    """Wait until all that was written is: what is wrong with it is raised, or forgotten."""
+    if conn.dialect.name == POSTGRESQL:
+        try:
+            cursor_of(conn).settle(forget=forget)
+        except conn.dialect.loaded_dbapi.Error as error:
+            raise wrapped(conn, "", error) from error
 
 
 def connection_of(conn: sa.Connection) -> Any:

@@ -25,7 +25,7 @@ from bus.errors import StorageBusyError, StorageFailedError, WriterShareError
 from bus.logs import log
 from bus.store.failing import is_doubtful, storage_error
 from bus.store.meta import count_rights, set_fact, take_turn
-from bus.store.statement import connection_of
+from bus.store.statement import cursor_of, settle
 from bus.store.transaction import RIGHTS, Fact, Hooks, Transaction
 
 if TYPE_CHECKING:
@@ -268,25 +268,29 @@ class Writer:
 
     def _attempt_apart(self, conn: sa.Connection, job: Job[Any]) -> None:
         """Do one operation in a savepoint of its own."""
-        run = connection_of(conn).execute
+        run = cursor_of(conn).execute
         run("SAVEPOINT job")
-        self._attempt(conn, job)
+        self._attempt(conn, job, is_alone=False)
         if job.error is not None:
             # Where SQLite has already rolled the whole transaction back (a full disk), this
             # raises and fails the group, which is then the truth; each for the first reason.
             try:
+                settle(conn, forget=True)
                 run("ROLLBACK TO job")
+                settle(conn)
             except conn.dialect.loaded_dbapi.Error as second:
                 raise job.error from second
         run("RELEASE job")
 
-    def _attempt(self, conn: sa.Connection, job: Job[Any]) -> None:
+    def _attempt(self, conn: sa.Connection, job: Job[Any], *, is_alone: bool = True) -> None:
         tools = self._tools
         given = (tools.ids, tools.config, tools.hooks, tools.allowances)
         tx = Transaction(conn, tools.clock.now_ms(), *given, last_seq=self._last_seq)
         try:
             job.value = job.run(tx)
             tx.write_out()
+            if self._waiting or job.is_long or not is_alone:
+                settle(conn)  # else COMMIT tells what is wrong, and it is nobody else's
             self._last_seq = tx.last_seq
         except Exception as error:  # noqa: BLE001 - each job keeps its own fate
             job.error = storage_error(error)

@@ -43,7 +43,9 @@ def test_a_send_is_refused_where_another_process_keeps_the_database(house, monke
 
 
 @pytest.mark.parametrize("refused", [0, 1, 2])
-def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused):
+def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused, monkeypatch):
+    monkeypatch.setattr(type(house.store.writer._engine), "group_s", 60)
+
     def write(number: int) -> None:
         def operation(tx):
             set_fact(tx, f"k{number}", "")

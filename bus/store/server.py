@@ -24,8 +24,9 @@ STANDBY = (
     "the database is a standby, which takes no writes; promote it, or name the primary in "
     "BUS_DATABASE_URL"
 )
+SILENT = "the database does not answer"
 AGAIN_S = 1.0
-"""The pause between two attempts to reach it, in which writes are refused without it."""
+"""The pause after an attempt to reach it, in which writes are refused without it."""
 
 
 class Server:
@@ -55,7 +56,7 @@ class Server:
             return
         if self.why and self._clock.monotonic_s() < self._again_s:
             raise StorageFailedError(self.why, retry_after_s=RETRY_AFTER_S)
-        self._again_s = self._clock.monotonic_s() + AGAIN_S
+        self.why = SILENT  # also where whoever waits for this gives it up
         try:
             self._engine.dispose()
             with self._engine.connect() as conn:
@@ -64,6 +65,9 @@ class Server:
             failed = describe(error)
             self.why = failed.detail
             raise failed from error
+        finally:
+            # Of those who wait already one has tried for all: each trial may take its whole time.
+            self._again_s = self._clock.monotonic_s() + AGAIN_S
         self.why = STANDBY if is_standby else ""
         if self.why:
             raise StorageFailedError(self.why, retry_after_s=RETRY_AFTER_S)

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psycopg
@@ -20,6 +21,8 @@ from tests.postgres import serving
 from tests.relay import Relay
 
 ROUNDS = 3
+MANY = 20
+ONE = {"to": "bob", "body": "x"}
 
 
 @pytest.fixture
@@ -140,6 +143,22 @@ def test_a_network_that_swallows_is_not_waited_for_without_end(cluster, moved):
     trial, relay = moved
     relay.hold()
     trial.wait_refused()
+    relay.cut()
+    relay.let_go()
+    trial.wait_accepted()
+    trial.end(cluster)
+
+
+def test_each_of_many_senders_is_told_soon_that_the_database_does_not_answer(cluster, moved):
+    trial, relay = moved
+    relay.hold()
+    with ThreadPoolExecutor(MANY) as pool:
+        # Who waits for longer than a call does hangs, and this raises.
+        sent = [
+            pool.submit(trial.bus.call, trial.alice, "POST", "/api/send", ONE) for _ in range(MANY)
+        ]
+        refused = {one.result()[0] for one in sent}
+    assert refused == {503}
     relay.cut()
     relay.let_go()
     trial.wait_accepted()

@@ -45,6 +45,8 @@ class Line:
         self._url, self._name = url, name
         self._conn: psycopg.Connection[Any] | None = None
         self._turn = RLock()
+        self._silences = 0
+        """How often the database has not answered."""
 
     def ask(self, statement: str, values: Any = ()) -> list[Any]:
         """Run one statement; gives its rows.
@@ -54,8 +56,10 @@ class Line:
         """
         import psycopg  # noqa: PLC0415
 
-        late = gevent.Timeout(WITHIN_S)
+        late, silences = gevent.Timeout(WITHIN_S), self._silences
         with self._turn:
+            if silences != self._silences:
+                raise silent()  # who was before has waited for all who wait
             try:
                 with late:
                     if self._conn is None:
@@ -66,8 +70,8 @@ class Line:
                 self.close()
                 if over is not late:
                     raise
-                detail = f"the database has not answered within {WITHIN_S:g} s"
-                raise StorageFailedError(detail, retry_after_s=5) from over
+                self._silences += 1
+                raise silent() from over
             except (psycopg.Error, OSError) as error:
                 self.close()
                 said = str(error).strip().partition("\n")[0]
@@ -82,3 +86,9 @@ class Line:
         if conn is not None:
             with suppress(Exception):
                 conn.close()
+
+
+def silent() -> StorageFailedError:
+    return StorageFailedError(
+        f"the database has not answered within {WITHIN_S:g} s", retry_after_s=5
+    )

@@ -111,6 +111,42 @@ def test_a_server_that_freezes_as_it_is_looked_at_is_asked_nothing_more(cluster)
     os.kill(int(done.stdout), signal.SIGCONT)
 
 
+MUTE = """\
+from gevent import monkey, pool
+monkey.patch_all()
+import socket
+from bus.errors import StorageFailedError
+from bus.fleet import line
+
+line.WITHIN_S = 0.5
+server = socket.create_server(("127.0.0.1", 0))
+port = server.getsockname()[1]
+one = line.Line(f"postgresql+psycopg://bus@127.0.0.1:{port}/bus", "limits")
+
+def ask(_):
+    try:
+        one.ask("SELECT 1")
+    except StorageFailedError as error:
+        return error.detail
+
+print(len(set(pool.Pool(10).map(ask, range(10)))))
+server.setblocking(False)
+came = 0
+try:
+    while server.accept():
+        came += 1
+except BlockingIOError:
+    print(came)
+"""
+
+
+def test_of_many_who_ask_a_server_that_is_mute_one_waits_for_all():
+    told = subprocess.run(
+        [sys.executable, "-c", MUTE], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stdout.split() == ["1", "1"]  # the same refusal for all, after one attempt
+
+
 @pytest.mark.parametrize("table", ["log", "messages", "meta"])
 def test_a_lock_that_somebody_holds_is_not_waited_for_without_end(cluster, trial, table):
     with psycopg.connect(cluster.admin_words(DATABASE)) as other:

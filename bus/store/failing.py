@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bus.errors import BusError, InvalidRequestError, StorageFailedError
+from bus.errors import BusError, InvalidRequestError, SchemaError, StorageFailedError
 
 RETRY_AFTER_S = 5
 WORDS = {
@@ -83,6 +83,8 @@ def words_of(error: BaseException | None) -> str | None:
 
 def is_doubtful(error: BaseException | None) -> bool:
     """Say whether after this error the database is in doubt."""
+    if isinstance(error, SchemaError):
+        return True  # until it is this program's
     return isinstance(error, StorageFailedError) and words_of(error.__cause__) is not None
 
 

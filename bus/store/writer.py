@@ -209,8 +209,8 @@ class Writer:
 
     def _do(self, group: list[Job[Any]]) -> None:
         """Fill a group and commit it."""
-        conn = self._begin()
         try:
+            conn = self._begin()
             self._fill(conn, group)
             if self._engine.is_shared and any(RIGHTS in job.topics for job in group):
                 self._engine.wait(partial(count_rights, conn))
@@ -218,8 +218,9 @@ class Writer:
         except Exception:
             self._tools.allowances.clear()
             self._last_seq = None
-            with suppress(SQLAlchemyError, StorageFailedError):
-                self._engine.wait(conn.rollback)
+            if self._conn is not None:
+                with suppress(SQLAlchemyError, StorageFailedError):
+                    self._engine.wait(self._conn.rollback)
             self._let_go()
             raise
 

@@ -224,3 +224,17 @@ def test_the_last_process_that_leaves_in_order_leaves_nothing_behind(cluster, tm
         other.stop()
         assert not fleet.ask("SELECT 1 FROM processes")
         assert {holder for (holder,) in fleet.ask("SELECT holder FROM leases")} == {""}
+
+
+def test_no_process_writes_into_a_schema_that_was_changed_under_it(cluster, tmp_path):
+    with fleet_on(cluster, tmp_path, 1, name="schema") as fleet:
+        (one,) = fleet.machines
+        alice = fleet.agent("alice")
+        ((at,),) = fleet.ask("SELECT version_num FROM alembic_version")
+        fleet.ask("UPDATE alembic_version SET version_num = '9999'")
+        status, said = one.call(alice, "POST", "/api/send", {"to": "alice", "body": "x"})
+        assert (status, said["code"]) == (503, "schema_out_of_date")
+        until(lambda: one.call("", "GET", "/readyz")[0] == 503, WITHIN_S, "it is not ready")
+        fleet.ask(f"UPDATE alembic_version SET version_num = '{at}'")
+        until(one.is_ready, WITHIN_S, "it goes on where the schema is its own")
+        assert one.call(alice, "POST", "/api/send", {"to": "alice", "body": "y"})[0] == 202

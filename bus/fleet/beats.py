@@ -129,11 +129,14 @@ class Beats:
         self._oldest_ms = min(lives, default=0)
         fleet = run.fleet
         gone = fleet.others.processes - set(others)
+        was_alone = fleet.live == 1
         missed = fleet.others.people_of(gone)
         fleet.others.learn(others)
         fleet.live = run.store.writer.sharers = len(others) + 1
         if not self._is_begun:
             self._begin(run, leads)
+        elif was_alone and others:
+            fleet.tell(None)  # what was committed before it was known that somebody hears
         if gone:
             log("process_gone", processes=" ".join(sorted(gone)), live=fleet.live)
             run.hub.look_everywhere()  # what it had committed and not told of

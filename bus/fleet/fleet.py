@@ -38,8 +38,8 @@ class Fleet:
     def leave(self) -> None:
         """Say that this process ends."""
 
-    def tell(self, topics: Collection[str]) -> None:
-        """Have the others look again at some topics."""
+    def tell(self, topics: Collection[str] | None) -> None:
+        """Have the others look again at some topics; None: at everything."""
 
     def speak(self, *, is_news: bool) -> None:
         """Be heard by the others; `is_news`: what this process holds has changed."""

@@ -45,9 +45,10 @@ class Mouth:
         self._is_unsure = False
         self._more = Event()
 
-    def say(self, topics: Iterable[str]) -> None:
-        """Have the others look again."""
-        self._topics.update(topics)
+    def say(self, topics: Iterable[str] | None) -> None:
+        """Have the others look again; None: at everything."""
+        self._topics.update(topics or ())
+        self._is_unsure |= topics is None
         self._more.set()
 
     def run(self) -> None:
@@ -57,8 +58,9 @@ class Mouth:
             self._more.wait()
             self._more.clear()
             topics, self._topics = self._topics, set()
+            is_unsure, self._is_unsure = self._is_unsure, False
             try:
-                self._line.ask(HINT, (CHANNEL, self._write(topics)))
+                self._line.ask(HINT, (CHANNEL, self._write(None if is_unsure else topics)))
             except StorageFailedError:
                 # Whether it was heard is not known; what else was meant meanwhile neither.
                 self._is_unsure = True
@@ -66,7 +68,7 @@ class Mouth:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 self._more.set()
             else:
-                self._is_unsure, pause_s = False, FIRST_PAUSE_S
+                pause_s = FIRST_PAUSE_S
 
     def say_last(self, topics: Iterable[str]) -> None:
         """Say one more thing, at once, before the end."""
@@ -74,10 +76,11 @@ class Mouth:
             self._line.ask(HINT, (CHANNEL, self._write(set(topics))))
         self._line.close()
 
-    def _write(self, topics: set[str]) -> str:
-        whole = json.dumps([self.speaker, sorted(topics)], separators=(",", ":"))
+    def _write(self, topics: set[str] | None) -> str:
+        said = None if topics is None else sorted(topics)
+        whole = json.dumps([self.speaker, said], separators=(",", ":"))
         is_long = len(whole.encode()) > MOST_BYTES
-        return json.dumps([self.speaker, None]) if is_long or self._is_unsure else whole
+        return json.dumps([self.speaker, None]) if is_long else whole
 
 
 class Ear:

@@ -71,8 +71,8 @@ class SharedFleet(Fleet):
             self._desk.ask(rows.LEAVE, (self.id,))
             self._mouth.say_last([FLEET])
 
-    def tell(self, topics: Collection[str]) -> None:
-        if self.live > 1 or RIGHTS in topics:
+    def tell(self, topics: Collection[str] | None) -> None:
+        if self.live > 1 or (topics and RIGHTS in topics):
             self._mouth.say(topics)
 
     def speak(self, *, is_news: bool) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tests.postgres import Cluster
 
 DATABASE = "fleet"
+COMES = """INSERT INTO processes (id, host, pid, started_ms, heard_ms, state)
+    SELECT 'later', 'attic', 1, now_ms + 60000, now_ms + 60000, '{}'
+    FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms) AS now"""
+"""Another process, that began after all others."""
 
 
 @dataclass

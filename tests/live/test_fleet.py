@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from tests.conftest import until
 from tests.following import Follower
-from tests.live.fleetrig import DATABASE, fleet_on
+from tests.live.fleetrig import COMES, DATABASE, fleet_on
 from tests.postgres import serving
 
 if TYPE_CHECKING:
@@ -224,6 +226,17 @@ def test_the_last_process_that_leaves_in_order_leaves_nothing_behind(cluster, tm
         other.stop()
         assert not fleet.ask("SELECT 1 FROM processes")
         assert {holder for (holder,) in fleet.ask("SELECT holder FROM leases")} == {""}
+
+
+def test_who_comes_is_told_of_what_was_written_before_anybody_knew_of_it(cluster, tmp_path):
+    with ExitStack() as stack:
+        stack.enter_context(fleet_on(cluster, tmp_path, 1, name="coming"))
+        words = cluster.admin_words("coming")
+        newcomer = stack.enter_context(psycopg.connect(words, autocommit=True))
+        newcomer.execute("LISTEN wakebus")
+        newcomer.execute(COMES)
+        hints = stack.enter_context(closing(newcomer.notifies(timeout=WITHIN_S)))
+        assert any(json.loads(one.payload)[1] is None for one in hints)  # at everything
 
 
 def test_no_process_writes_into_a_schema_that_was_changed_under_it(cluster, tmp_path):

@@ -121,12 +121,12 @@ class Beats:
         lives, leads = [], [0]
         others: dict[str, Standing] = {}
         for process_id, started_ms, text in self._line.ask(rows.ALL):
-            lives.append(started_ms)
+            lives.append((started_ms, process_id))
             if process_id != self._id:
                 said = json.loads(text)
                 others[process_id] = Standing.read(process_id, said)
                 leads.append(said.get("lead_ms", 0))
-        self._oldest_ms = min(lives, default=0)
+        self._oldest_ms, oldest = min(lives, default=(0, ""))
         fleet = run.fleet
         gone = fleet.others.processes - set(others)
         was_alone = fleet.live == 1
@@ -134,7 +134,7 @@ class Beats:
         fleet.others.learn(others)
         fleet.live = run.store.writer.sharers = len(others) + 1
         if not self._is_begun:
-            self._begin(run, leads)
+            self._begin(run, leads, is_oldest=oldest == self._id)
         elif was_alone and others:
             fleet.tell(None)  # what was committed before it was known that somebody hears
         if gone:
@@ -143,13 +143,16 @@ class Beats:
             look_after(run, missed)
         run.presence.yield_to_others()
 
-    def _begin(self, run: Runtime, leads: list[int]) -> None:
-        """Join the others: theirs is the time; and whoever was told to be here may have gone."""
-        self._is_begun = True
+    def _begin(self, run: Runtime, leads: list[int], *, is_oldest: bool) -> None:
+        """Join the others: theirs is the time; and whoever was told to be here may have gone.
+
+        Of several that begin together one sees to that, the oldest.
+        """
         self._clock.join(max(leads))
-        if run.fleet.live == 1:
+        if is_oldest:
             with run.store.read() as conn:
                 look_after(run, all_told(conn))
+        self._is_begun = True
         log("process_began", process=self._id, live=run.fleet.live)
 
     def _follow_time(self, run: Runtime) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import BIN, clean_environment, until
 from tests.following import Follower
-from tests.live.fleetrig import fleet_on, workers
+from tests.live.fleetrig import COMES, fleet_on, workers
 from tests.postgres import serving
 from tests.receivers import receiving
 
@@ -146,6 +146,25 @@ class Listener(Follower):
         if data.get("what") == "presence":
             self.seen.append((data["who"], data["online"]))
         super()._hear(told)
+
+
+def test_who_was_there_before_all_processes_died_is_away_though_several_come_back_at_once(
+    cluster, tmp_path
+):
+    with fleet_on(cluster, tmp_path, 1, name="together") as fleet:
+        (one,) = fleet.machines
+        ada, pat = fleet.agent("ada"), fleet.agent("pat", "person")
+        made = {"title": "paint the shed", "participants": ["pat"]}
+        assert one.call(ada, "POST", "/api/sessions", made)[0] == 201
+        told = "SELECT 1 FROM leases WHERE name LIKE 'here %'"
+        stream = Follower(one.url, pat)
+        until(lambda: fleet.ask(told), WITHIN_S, "it is told that pat is here")
+        one.kill()
+        stream.close()
+        fleet.ask("DELETE FROM processes")
+        fleet.ask(COMES)
+        one.start()
+        until(lambda: not fleet.ask(told), WITHIN_S, "it is told that pat went")
 
 
 def test_who_is_in_a_session_hears_once_that_somebody_went_with_a_process(cluster, tmp_path):

@@ -32,6 +32,7 @@ WARM = "warm"  # for `warm_hooks` alone
 SLEEPERS = (
     *("beta", "by-gateway", "by-hook", "by-wake-hook", "by-command", "by-program", "by-auto"),
     *("by-fallback", "busy", "crowded", "waiting", "killed", "failing", "deaf", "deaf-by-hook"),
+    *("afar", "farther"),
     WARM,
 )
 ON_THE_FIRST = (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bus.errors import ConfigError
 from bus.notices.rules import read_hosts
-from bus.settings import SETTINGS, Settings
+from bus.settings import MOST_WORKERS, SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,6 +153,8 @@ def check_database(config: Config) -> None:
             f"BUS_WORKERS={config.workers} needs BUS_DATABASE_URL: who listens to what is known in "
             "memory on SQLite, so one process serves a file (docs/explanation/architecture.md)"
         )
+    if config.workers > MOST_WORKERS:
+        raise ConfigError(f"BUS_WORKERS is at most {MOST_WORKERS}, not {config.workers}")
     if config.notify_url and not config.database_url:
         raise ConfigError("BUS_NOTIFY_URL is of use with BUS_DATABASE_URL alone")
 

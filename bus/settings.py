@@ -6,6 +6,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path  # noqa: TC003 - read when the program runs, as each kind is
 from typing import Any, get_type_hints
 
+MOST_WORKERS = 256
+
 
 def setting(default: Any, help: str, *, unit: str = "", secret: bool = False) -> Any:  # noqa: A002
     """Make a row of the table: its default, what it means, and in what it is counted."""

@@ -37,8 +37,8 @@ def see_schema(look: Looked) -> Seen:
 def judge_schema(at: str) -> Seen:
     if at == HEAD:
         return Seen(OK, at)
-    newer = "" if at < HEAD else "; a newer program made it: install that one"
-    return Seen(BAD, f"{at or 'none'}; this program needs {HEAD}{newer}")
+    newer = "" if at < HEAD else "A newer program made it: install that one"
+    return Seen(BAD, f"{at or 'none'}; this program needs {HEAD}", newer)
 
 
 def see_moved(look: Looked) -> Seen:

@@ -14,12 +14,12 @@ from bus.cli import installed
 from bus.cli.checks import BAD, OK, WARN, Check, Looked, Row, Seen, make_check, some
 from bus.cli.checksfiles import judge_schema, see_backups, see_modes
 from bus.cli.checkstables import ROWS as ASKED
-from bus.errors import BusError
+from bus.errors import BusError, StorageFailedError
 from bus.store import connecting, servermigrate, whole
 from bus.store.beside import open_beside
 from bus.store.copying import megabytes
 from bus.store.looking import Looking
-from bus.store.movemark import read_mark
+from bus.store.movemark import how_to_fill, read_mark
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,10 @@ def see_schema(look: Looked) -> Seen:
     mark = whole.read_mark(look.ask.conn)
     if mark is not None:
         return Seen(BAD, f"a {mark[0]} has not ended", f"Go on: {whole.GO_ON[mark[0]]}")
-    return judge_schema(servermigrate.read_schema(look.ask.conn) or "")
+    at = servermigrate.read_schema(look.ask.conn)
+    if at:
+        return judge_schema(at)
+    return Seen(BAD, "the database is empty", how_to_fill(look.config.db_path))
 
 
 def see_server(look: Looked) -> Seen:
@@ -136,7 +139,7 @@ def see_size(look: Looked) -> Seen:
         " ORDER BY 2 DESC LIMIT 3"
     )
     largest = ", ".join(f"{name} {megabytes(int(count))}" for name, count in rows)
-    return Seen(OK, f"{megabytes(size)} (the largest: {largest})")
+    return Seen(OK, f"{megabytes(size)} (the largest: {largest or 'none yet'})")
 
 
 def see_vacuum(look: Looked) -> Seen:
@@ -235,6 +238,8 @@ def examine_server(
             is_ours = see_schema(look).state == OK
             rows = (*ROWS, *(ASKED if is_ours else ()))
             found = [make_check(row, look) for row in rows]
-    except BusError as error:
+    except StorageFailedError as error:
         found = [Check("database", BAD, error.detail, "Its log; systemctl status postgresql")]
+    except BusError as error:  # which says what to change
+        found = [Check("database", BAD, error.detail)]
     return found, is_here

@@ -9,13 +9,14 @@ import click
 from bus.cli.failing import SETTINGS, Failure, told
 from bus.config import Config
 from bus.errors import SchemaError
+from bus.settings import MOST_WORKERS
 
 
 @click.command("serve")
 @click.option(
     "--workers",
     metavar="N",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, MOST_WORKERS),
     help="How many processes on this machine, as BUS_WORKERS; more than one needs PostgreSQL.",
 )
 def command(workers: int | None) -> None:

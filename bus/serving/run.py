@@ -21,7 +21,7 @@ from bus.serving.port import check_port, check_port_number
 from bus.serving.tls import check_tls, warnings_of
 from bus.store.asked import ask
 from bus.store.lock import take_lock
-from bus.store.movemark import check_mark
+from bus.store.movemark import check_mark, how_to_fill
 from bus.store.version import check_version, read_version
 
 if TYPE_CHECKING:
@@ -155,5 +155,6 @@ def check_database(config: Config) -> None:
 def no_database(config: Config) -> NoDatabaseError:
     """Say that there is nothing to serve, and what makes it."""
     if config.is_postgresql:
-        return NoDatabaseError("the database of BUS_DATABASE_URL is empty; fill it: bus init")
+        how = how_to_fill(config.db_path)
+        return NoDatabaseError(f"the database of BUS_DATABASE_URL is empty; fill it: {how}")
     return NoDatabaseError(f"there is no database at {config.db_path}; make it: bus init")

@@ -27,6 +27,8 @@ LEAST = 13
 WITHIN_S = 10
 MISSING = "PostgreSQL needs the library psycopg: pip install 'wakebus[postgresql]'"
 SCHEME = "postgresql+psycopg"
+SECRET = ("password", "sslpassword")
+"""What a URL may say behind its question mark, too, and nobody is shown."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Place:
     @property
     def shown(self) -> str:
         """The URL as it may be shown: without its password."""
-        return sa.make_url(self.url)._replace(password=None).render_as_string()
+        url = sa.make_url(self.url)._replace(password=None)
+        return url.difference_update_query(SECRET).render_as_string()
 
     def but(self, name: str) -> Place:
         """Give another database of the same server."""
@@ -101,7 +104,7 @@ def read_url(url: str) -> sa.URL:
     """Read it, and say the right form of one that is near."""
     try:
         read = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:  # the latter: the port is no number
         form = f"{SCHEME}://USER:PASSWORD@HOST:5432/NAME"
         raise ConfigError(f"the database's URL cannot be read; its form is {form}") from error
     if read.drivername != SCHEME:
@@ -109,6 +112,8 @@ def read_url(url: str) -> sa.URL:
         right = read._replace(drivername=SCHEME, password=None).render_as_string()
         meant = f"write {right} (and the password)" if near else f"it begins with {SCHEME}://"
         raise ConfigError(f"the database's URL begins with {read.drivername}://; {meant}")
+    if "@" in (read.host or ""):  # which is the rest of a password: it is not shown
+        raise ConfigError("the database's URL has an @ too many: in a password it is written %40")
     return read
 
 

@@ -48,6 +48,13 @@ def set_mark(db_path: Path, mark: Mark | None) -> None:
             conn.execute("INSERT INTO meta VALUES (?, ?)", (KEY, json.dumps(asdict(mark))))
 
 
+def how_to_fill(db_path: Path) -> str:
+    """Say what fills an empty PostgreSQL: the bus of this file where it is there, or a new one."""
+    if db_path.exists():
+        return f"bus move carries over the bus of {db_path}; a new one: bus init"
+    return "bus init"
+
+
 def check_mark(db_path: Path) -> None:
     """Refuse to serve what is being moved, or was; whoever calls holds the lock.
 

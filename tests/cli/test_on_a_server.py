@@ -23,6 +23,10 @@ def name_of(url: str) -> str:
     return url.rpartition("/")[2]
 
 
+def password_of(url: str) -> str:
+    return url.split(":")[2].partition("@")[0]
+
+
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "data"
@@ -82,6 +86,31 @@ def test_another_programs_schema_is_not_served(folder, database, at, says):
     assert (refused.code, says in refused.err) == (4, True), refused.err
 
 
+def test_an_empty_database_is_never_filled_with_a_new_bus_where_one_waits_to_move(folder, database):
+    bus = command_on(folder, database)
+    looked, refused = bus("doctor", "--json"), bus("serve")
+    assert schema_of(looked) == ("bad", "the database is empty", "bus init")
+    assert (refused.code, "is empty; fill it: bus init" in refused.err) == (4, True), refused.err
+    assert command_on(folder)("init").code == 0
+    looked, refused = bus("doctor", "--json"), bus("serve")
+    mend = f"bus move carries over the bus of {folder / 'bus.db'}; a new one: bus init"
+    assert schema_of(looked) == ("bad", "the database is empty", mend)
+    assert (refused.code, mend in refused.err) == (4, True), refused.err
+
+
+def test_doctor_names_no_step_that_the_schema_of_a_newer_program_would_refuse(folder, database):
+    assert command_on(folder, database)("init").code == 0
+    ask(database, "UPDATE alembic_version SET version_num = '9999'")
+    looked = command_on(folder, database)("doctor", "--json")
+    mend = "A newer program made it: install that one"
+    assert schema_of(looked) == ("bad", f"9999; this program needs {HEAD}", mend)
+
+
+def schema_of(answer) -> tuple[str, str, str]:
+    (check,) = (check for check in answer.json["checks"] if check["name"] == "schema")
+    return check["state"], check["found"], check["mend"]
+
+
 def test_what_is_not_a_bus_is_left_alone(folder, database):
     ask(database, "CREATE TABLE others (n int)")
     refused = command_on(folder, database)("init")
@@ -100,6 +129,10 @@ def test_what_is_not_a_bus_is_left_alone(folder, database):
         (lambda url: f"postgresql+psycopg://wakebus@{url.rpartition('@')[2]}", 4, "a password"),
         (lambda url: url.replace("+psycopg", ""), 4, "begins with postgresql+psycopg://"),
         (lambda url: url.replace("postgresql+psycopg", "postgres"), 4, "postgresql+psycopg://"),
+        (lambda url: url.replace("127.0.0.1:", "127.0.0.1:p"), 4, "its form is postgresql+psycopg"),
+        (lambda url: url.replace("127.0.0.1", "[::1"), 4, "its form is postgresql+psycopg"),
+        (lambda url: url.replace("wakebus:", "wakebus:x@"), 4, "%40"),
+        (lambda url: f"{url}nowhere?password={password_of(url)}", 4, "there is no database"),
         (lambda _: "postgresql+psycopg://wakebus:x@127.0.0.1:1/bus", 1, "cannot be reached"),
         (lambda _: "postgresql+psycopg://wakebus@nowhere.invalid/bus", 1, "cannot be reached"),
     ],
@@ -109,7 +142,7 @@ def test_a_database_that_cannot_be_had_is_said_to_be_so(folder, database, change
         refused = command_on(folder, change(database))(*words)
         assert (refused.code, says in refused.err) == (code, True), (words, refused.err)
         assert "Traceback" not in refused.err
-        assert database.split(":")[2].partition("@")[0] not in refused.err, "the password"
+        assert password_of(database) not in refused.err, "the password"
 
 
 def test_a_database_that_cannot_hold_every_text_is_refused(folder, server):

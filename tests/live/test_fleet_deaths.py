@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bus.config import Config
+from bus.errors import ConfigError
 from tests.conftest import BIN, clean_environment, until
 from tests.following import Follower
 from tests.live.fleetrig import COMES, fleet_on, workers
@@ -132,6 +134,14 @@ def test_several_processes_on_a_sqlite_file_are_refused_with_the_reason(tmp_path
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     assert "BUS_WORKERS=2 needs BUS_DATABASE_URL" in done.stderr
+
+
+def test_a_slip_of_the_pen_starts_no_thousand_processes(tmp_path):
+    url = "postgresql+psycopg://wakebus@127.0.0.1/wakebus"
+    with pytest.raises(ConfigError, match="BUS_WORKERS is at most 256, not 1000"):
+        Config.from_env(
+            {"BUS_DATA_DIR": str(tmp_path), "BUS_DATABASE_URL": url, "BUS_WORKERS": "1000"}
+        )
 
 
 class Listener(Follower):

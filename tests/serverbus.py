@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.conftest import BIN, Bus
 
@@ -16,7 +16,6 @@ class ServerBus(Bus):
     """A bus on the database that `database_url` names."""
 
     database_url: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,7 +42,7 @@ class ServerBus(Bus):
         os.killpg(self.process.pid, how)
 
     def end(self) -> None:
-        """Kill it, where it still runs."""
+        """Kill it without a word, where it still runs."""
         if self.is_running:
             with suppress(ProcessLookupError):
                 self.stop(signal.SIGKILL)  # which ends a frozen one, too

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.conftest import BIN, Bus, until
+from tests.conftest import until
+from tests.serverbus import ServerBus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,47 +23,19 @@ COMES = """INSERT INTO processes (id, host, pid, started_ms, heard_ms, state)
 
 
 @dataclass
-class Machine(Bus):
-    """A `bus serve` of its own on the database of the fleet."""
-
-    database_url: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        own = {"BUS_DATABASE_URL": self.database_url, "BUS_DATABASE_WAIT_S": "3"}
-        return super().environment | own | self.settings
-
-    @property
-    def log(self) -> str:
-        return (self.data_dir / "bus.log").read_text()
-
-    def signal(self, how: signal.Signals) -> None:
-        """Signal its processes, the arbiter too."""
-        assert self.process is not None
-        os.killpg(self.process.pid, how)
-
-    def kill(self) -> None:
-        """End it without a word."""
-        assert self.process is not None
-        self.signal(signal.SIGKILL)
-        self.process.wait(60)
-
-
-@dataclass
 class FleetOf:
     """The machines, and the database they are on."""
 
     cluster: Cluster
     folder: Path
     database: str
-    machines: list[Machine] = field(default_factory=list)
+    machines: list[ServerBus] = field(default_factory=list)
     admin: str = ""
 
-    def add_machine(self, **settings: str) -> Machine:
+    def add_machine(self, **settings: str) -> ServerBus:
         """Start one more; it is ready, and the others know it."""
         folder = self.folder / f"machine-{len(self.machines)}"
-        one = Machine(folder, database_url=self.cluster.url(self.database), settings=settings)
+        one = ServerBus(folder, database_url=self.cluster.url(self.database), settings=settings)
         one.admin = self.admin
         self.machines.append(one)
         one.start()
@@ -74,21 +44,23 @@ class FleetOf:
     def ask(self, statement: str) -> list[Any]:
         return self.cluster.execute(statement, self.database)
 
-    def holder(self, lease: str = "keeper") -> Machine | None:
+    def holder(self, lease: str = "keeper") -> ServerBus | None:
         """Give the machine whose process has a lease."""
         held = f"""SELECT p.pid FROM leases l JOIN processes p ON p.id = l.holder
             WHERE l.name = '{lease}'
             AND l.until_ms > extract(epoch FROM clock_timestamp()) * 1000"""
         pids = {pid for (pid,) in self.ask(held)}
         for one in self.machines:
-            if one.process is not None and one.process.poll() is None and pids & workers(one):
+            if one.is_running and pids & workers(one):
                 return one
         return None
 
-    def wait_holder(self, *, other_than: Machine | None = None, within_s: float = 30) -> Machine:
+    def wait_holder(
+        self, *, other_than: ServerBus | None = None, within_s: float = 30
+    ) -> ServerBus:
         """Wait until some machine has the keeper's lease, other than one."""
 
-        def find() -> Machine | None:
+        def find() -> ServerBus | None:
             found = self.holder()
             return None if found is other_than else found
 
@@ -111,7 +83,7 @@ class FleetOf:
         return str(first.call("", "POST", "/api/enrol", asked)[1]["token"])
 
 
-def workers(one: Machine) -> set[int]:
+def workers(one: ServerBus) -> set[int]:
     """List the processes that the arbiter of a machine has started."""
     assert one.process is not None
     pid = one.process.pid
@@ -127,18 +99,14 @@ def fleet_on(
     """Have so many machines on a new database of a cluster."""
     cluster.create(name)
     fleet = FleetOf(cluster, folder, name)
-    first = Machine(folder / "first", database_url=cluster.url(name))
-    subprocess.run(
-        [str(BIN / "bus"), "init"], env=first.environment, check=True, capture_output=True
-    )
-    fleet.admin = (first.data_dir / "admin.token").read_text().strip()
+    first = ServerBus(folder / "first", database_url=cluster.url(name))
+    first.init()
+    fleet.admin = first.admin
     try:
         for _ in range(machines):
             fleet.add_machine(**settings)
         yield fleet
     finally:
         for one in fleet.machines:
-            if one.process is not None and one.process.poll() is None:
-                one.signal(signal.SIGCONT)
-                one.stop(signal.SIGKILL)
+            one.end()
         cluster.drop(name)

@@ -16,7 +16,7 @@ from tests.live.fleetrig import COMES, DATABASE, fleet_on
 from tests.postgres import serving
 
 if TYPE_CHECKING:
-    from tests.live.fleetrig import Machine
+    from tests.serverbus import ServerBus
 
 WITHIN_S = 30
 
@@ -40,13 +40,13 @@ def fleet(cluster, tmp_path_factory):
         yield one
 
 
-def count(machine: Machine) -> int:
+def count(machine: ServerBus) -> int:
     """Ask a process how many there are."""
     return int(machine.call("", "GET", "/readyz")[1].get("processes", 0))
 
 
 def open_stream(
-    stack: ExitStack, machine: Machine, token: str, instance: str = ""
+    stack: ExitStack, machine: ServerBus, token: str, instance: str = ""
 ) -> http.client.HTTPResponse:
     """Open a stream and read its hello; it is closed with the stack."""
     link = stack.enter_context(
@@ -88,7 +88,7 @@ def test_what_is_sent_at_one_wakes_the_streams_and_the_waiting_at_the_other(flee
         assert said["id"] in link.getresponse().read().decode()
 
 
-def is_waiting(machine: Machine) -> bool:
+def is_waiting(machine: ServerBus) -> bool:
     """Say whether a stream or a waiting read is open at a process."""
     page = machine.call(machine.admin, "GET", "/metrics")[1]
     return page_value(page, "wakebus_streams") > 0
@@ -134,7 +134,7 @@ def test_a_node_at_one_is_online_at_the_other_and_comes_back_to_either(fleet):
         assert (busy.status, b"instance_busy" in busy.read()) == (409, True)
 
 
-def is_online(machine: Machine, name: str) -> bool:
+def is_online(machine: ServerBus, name: str) -> bool:
     nodes = machine.call(machine.admin, "GET", "/api/nodes")[1]["nodes"]
     return next(one["online"] for one in nodes if one["name"] == name)
 

@@ -83,7 +83,7 @@ def test_a_notice_goes_out_from_another_process_when_the_one_that_sends_them_die
             assert made[0] == 201, made
             sent = other.call(alice, "POST", "/api/send", {"to": "pat", "body": "x"})
             assert sent[0] == 202, sent
-            held.kill()
+            held.end()
             receiver.wait(1, WITHIN_S)
             until(lambda: not fleet.ask("SELECT 1 FROM notice_sends"), WITHIN_S, "it is settled")
             assert len(receiver.requests) == 1
@@ -169,7 +169,7 @@ def test_who_was_there_before_all_processes_died_is_away_though_several_come_bac
         told = "SELECT 1 FROM leases WHERE name LIKE 'here %'"
         stream = Follower(one.url, pat)
         until(lambda: fleet.ask(told), WITHIN_S, "it is told that pat is here")
-        one.kill()
+        one.end()
         stream.close()
         fleet.ask("DELETE FROM processes")
         fleet.ask(COMES)
@@ -190,7 +190,7 @@ def test_who_is_in_a_session_hears_once_that_somebody_went_with_a_process(cluste
         first.close()  # a change of process is no going
         before = three.call(pat, "GET", "/api/inbox?wait=12")[0]  # longer than it takes to be away
         assert (before, listener.seen) == (200, [("pat", True)])
-        three.kill()
+        three.end()
         told = [("pat", True), ("pat", False)]
         until(lambda: listener.seen == told, WITHIN_S, "they hear that pat went")
         second.close()

@@ -89,6 +89,46 @@ def test_a_notice_goes_out_from_another_process_when_the_one_that_sends_them_die
             assert len(receiver.requests) == 1
 
 
+NIGHT_ENDS = """UPDATE deliveries SET due_ms = 3000
+    + (extract(epoch FROM clock_timestamp()) * 1000)::bigint WHERE quiet_ms IS NOT NULL"""
+
+
+def test_quiet_hours_end_and_alerts_go_on_once_when_the_process_that_sees_to_them_dies(
+    cluster, tmp_path
+):
+    with fleet_on(cluster, tmp_path, 2, name="nights", BUS_ESCALATE_AFTER_S="3") as fleet:
+        one, two = fleet.machines
+        held = fleet.wait_holder()
+        other = two if held is one else one
+        ann, mo = fleet.agent("ann"), fleet.agent("mo")
+        pat, pia = fleet.agent("pat", "person"), fleet.agent("pia", "person")
+
+        def change(name, what):
+            assert other.call(fleet.admin, "PATCH", f"/api/agents/{name}", what)[0] == 200
+
+        change("ann", {"escalate_to": ["mo", "pia"]})
+        now, hour = datetime.now(UTC), timedelta(hours=1)
+        night = f"{now - hour:%H:%M}-{now + 6 * hour:%H:%M}"
+        change("pat", {"quiet": {"zone": "UTC", "windows": [night]}})
+        sent = other.call(ann, "POST", "/api/send", {"to": "pat", "body": "x"})[1]
+        assert sent["deliveries"][0]["state"] == "held"
+        said = {"severity": "warning", "subject": "the oven is hot"}
+        assert other.call(ann, "POST", "/api/alerts", said)[0] == 201
+        fleet.ask("UPDATE participants SET quiet = NULL WHERE name = 'pat'")
+        fleet.ask(NIGHT_ENDS)
+        held.end()
+        assert fleet.wait_holder(other_than=held, within_s=WITHIN_S) is other
+
+        def has(token, *kinds):
+            items = other.call(token, "GET", "/api/inbox?view=headers")[1]["items"]
+            return sorted(item["type"] for item in items) == sorted(kinds)
+
+        until(lambda: has(pat, "MESSAGE", "BRIEF"), WITHIN_S, "the night is over for pat")
+        until(lambda: has(pia, "ALERT"), WITHIN_S, "the alert has come to the next one")
+        assert has(mo, "ALERT")
+        assert has(pat, "MESSAGE", "BRIEF")
+
+
 def test_several_processes_on_one_machine_share_a_port_and_one_that_dies_is_replaced(
     cluster, tmp_path
 ):

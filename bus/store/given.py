@@ -21,13 +21,10 @@ SEQUENCE = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
 BY_SQLITE = Statement(sa.select(SEQUENCE.c.seq).where(SEQUENCE.c.name == "log"))
 FROM = "log_from"
 BEGUN = sa.select(sa.cast(meta.c.value, log.c.seq.type)).where(meta.c.key == FROM)
-BY_POSTGRESQL = Statement(
-    sa.select(
-        sa.func.greatest(
-            sa.select(sa.func.max(log.c.seq)).scalar_subquery(), BEGUN.scalar_subquery(), 0
-        )
-    )
+GIVEN = sa.func.greatest(
+    sa.select(sa.func.max(log.c.seq)).scalar_subquery(), BEGUN.scalar_subquery(), 0
 )
+BY_POSTGRESQL = Statement(sa.select(GIVEN))
 FORGET = Statement(SEQUENCE.delete().where(SEQUENCE.c.name == "log"))
 BEGIN = Statement(SEQUENCE.insert().values(name="log", seq=bind("seq")))
 

@@ -24,9 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from bus.errors import StorageBusyError, StorageFailedError, WriterShareError
 from bus.logs import log
 from bus.store.failing import is_doubtful, storage_error
-from bus.store.meta import count_rights, set_fact, take_turn
+from bus.store.meta import count_rights, set_fact
 from bus.store.statement import cursor_of, settle
 from bus.store.transaction import RIGHTS, Fact, Hooks, Transaction
+from bus.store.turn import take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,10 +238,18 @@ class Writer:
         return conn
 
     def _hear_of_others(self, conn: sa.Connection) -> None:
-        """See whether another process wrote last: it may have used up what was allowed."""
-        if take_turn(conn, self._name):
-            self._last_seq = None
-            self._tools.allowances.clear()
+        """See whether another process wrote last: it may have used up what was allowed.
+
+        Whatever reaches an inbox has a place in the log, so that it used no more than it took.
+        """
+        turn, allowances = take_turn(conn, self._name), self._tools.allowances
+        if turn.is_after_others:
+            used = turn.last_seq - (self._last_seq or 0)
+            if self._last_seq is None or used < 0:
+                allowances.clear()
+            for who in allowances:
+                allowances[who] -= used
+        self._last_seq = turn.last_seq
 
     def _fill(self, conn: sa.Connection, group: list[Job[Any]]) -> None:
         """Do one operation after another, as long as one more may join."""

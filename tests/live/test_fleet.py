@@ -213,6 +213,19 @@ def test_the_limit_of_requests_is_one_over_all_processes(cluster, tmp_path):
         assert burst <= answers.count(200) < 1.9 * burst
 
 
+def test_an_inbox_holds_no_more_whichever_process_takes_the_messages(cluster, tmp_path):
+    most = 8
+    with fleet_on(cluster, tmp_path, 2, name="full", BUS_MAX_INBOX=str(most)) as fleet:
+        alice = fleet.agent("alice")
+        fleet.agent("bob")
+        answers = [
+            machine.call(alice, "POST", "/api/send", {"to": "bob", "body": f"{number}"})[0]
+            for number in range(most)
+            for machine in fleet.machines
+        ]
+        assert answers == [202] * most + [429] * most
+
+
 def test_the_last_process_that_leaves_in_order_leaves_nothing_behind(cluster, tmp_path):
     with fleet_on(cluster, tmp_path, 2, name="leaving") as fleet:
         one, two = fleet.machines

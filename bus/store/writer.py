@@ -191,13 +191,15 @@ class Writer:
     def _commit(self) -> list[Job[Any]]:
         """Do what waits, as much as goes into one group; gives what was done."""
         group: list[Job[Any]] = []
+        unbegun = ""
         try:
             if self._health.in_doubt:
                 self._engine.wait(self._health.settle)
             self._do(group)
         except Exception as error:  # noqa: BLE001 - a failed COMMIT fails the group, not the writer
-            # Where not even BEGIN came about, the first one must hear of it all the same.
-            group = group or [self._waiting.popleft()]
+            if not group:  # not even BEGIN came about: the first one must hear of it all the same
+                group = [self._waiting.popleft()]
+                unbegun = str(storage_error(error))
             for job in group:
                 job.error = job.error or storage_error(error)
         errors = [job.error for job in group if is_doubtful(job.error)]
@@ -205,7 +207,7 @@ class Writer:
             self._let_go()
             with suppress(StorageFailedError):  # one that does not answer stays in doubt
                 self._engine.wait(self._health.doubt)
-        self._note(self._health.why or (str(errors[0]) if errors else ""))
+        self._note(self._health.why or (str(errors[0]) if errors else unbegun))
         return group
 
     def _do(self, group: list[Job[Any]]) -> None:
@@ -219,11 +221,15 @@ class Writer:
         except Exception:
             self._tools.allowances.clear()
             self._last_seq = None
-            if self._conn is not None:
-                with suppress(SQLAlchemyError, StorageFailedError):
-                    self._engine.wait(self._conn.rollback)
+            self._roll_back()
             self._let_go()
             raise
+
+    def _roll_back(self) -> None:
+        """Undo what was begun, where that can be said; BEGIN itself may be what failed."""
+        if self._conn is not None:
+            with suppress(SQLAlchemyError, StorageFailedError):
+                self._engine.wait(self._conn.rollback)
 
     def _begin(self) -> sa.Connection:
         """Begin a transaction, with a new connection where there is none."""

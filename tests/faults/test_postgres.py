@@ -147,6 +147,16 @@ def test_of_many_who_ask_a_server_that_is_mute_one_waits_for_all():
     assert told.stdout.split() == ["1", "1"]  # the same refusal for all, after one attempt
 
 
+def test_a_database_that_cannot_be_used_for_a_while_is_said_and_used_again(cluster, trial):
+    cluster.execute("ALTER TABLE meta RENAME TO elsewhere", DATABASE)
+    trial.wait_refused()
+    assert trial.bus.call("", "GET", "/readyz")[0] == 503
+    cluster.execute("ALTER TABLE elsewhere RENAME TO meta", DATABASE)
+    trial.wait_accepted()
+    trial.bus.wait_ready()
+    trial.end(cluster)
+
+
 @pytest.mark.parametrize("table", ["log", "messages", "meta"])
 def test_a_lock_that_somebody_holds_is_not_waited_for_without_end(cluster, trial, table):
     with psycopg.connect(cluster.admin_words(DATABASE)) as other:

@@ -11,7 +11,9 @@ from pathlib import Path
 UNIT_DIR = Path("/etc/systemd/system")
 SERVICE = "wakebus.service"
 DATA_DIR = Path("/var/lib/wakebus")
-DATABASE_URL = Path("/etc/wakebus/database-url")
+SETTINGS_DIR = Path("/etc/wakebus")
+DATABASE_URL = SETTINGS_DIR / "database-url"
+NOTIFY_URL = SETTINGS_DIR / "notify-url"
 
 
 def has_service() -> bool:
@@ -31,9 +33,26 @@ def how_to_start(folder: Path) -> str:
     return "bus up" if (folder / "demo").exists() else "bus serve"
 
 
+def told_to_a_shell() -> dict[str, str]:
+    """Give what a shell must have in its environment to do with the bus what the service does."""
+    files = {"BUS_DATABASE_URL_FILE": DATABASE_URL, "BUS_NOTIFY_URL_FILE": NOTIFY_URL}
+    there = {key: str(file) for key, file in files.items() if os.path.lexists(file)}
+    return {"BUS_DATA_DIR": str(DATA_DIR), **there}
+
+
+def export_command() -> str:
+    """Write the command that tells a shell all that."""
+    return "export " + " ".join(f"{key}={value}" for key, value in told_to_a_shell().items())
+
+
 def where_else() -> str:
-    """Point at the service's folder, for whoever forgot it; empty where that is no help."""
-    named = os.environ.get("BUS_DATA_DIR")
-    if not has_service() or (named and has_service_data(Path(named))):
+    """Point at where the service's bus is, for whoever forgot it; empty where that is no help."""
+    if not has_service():
         return ""
-    return f"The bus is a service here; as root: export BUS_DATA_DIR={DATA_DIR}"
+    named = os.environ.get("BUS_DATA_DIR")
+    knows_folder = bool(named and has_service_data(Path(named)))
+    databases = {"BUS_DATABASE_URL", "BUS_DATABASE_URL_FILE"}
+    knows_database = not os.path.lexists(DATABASE_URL) or bool(databases & set(os.environ))
+    if knows_folder and knows_database:
+        return ""
+    return f"The bus is a service here; as root: {export_command()}"

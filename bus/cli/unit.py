@@ -14,7 +14,7 @@ import click
 from bus.cli import systemctl, unitfiles, wholefile
 from bus.cli.calling import ADMIN_FILE
 from bus.cli.failing import REFUSED, SETTINGS, Failure, told
-from bus.cli.installed import DATA_DIR, SERVICE, UNIT_DIR
+from bus.cli.installed import DATA_DIR, SERVICE, UNIT_DIR, export_command
 from bus.cli.next_steps import DEFAULT_URL, invoked
 from bus.cli.output import complain, harmless, say
 from bus.cli.unitfiles import SETTINGS_FILE, TIMER, UNITS
@@ -53,8 +53,8 @@ def install(changes: Sequence[str]) -> None:
         check_root(["install", *(f"--set {change}" for change in changes)])
         check_systemd()
         unitfiles.check_program()
-        for key in unitfiles.unread(dict(os.environ)):
-            complain(f"warning: the service does not see this shell's {key}; set it by --set")
+        for unread in unitfiles.unread(dict(os.environ)):
+            complain(f"warning: {unread}")
         was_running = systemctl.run("is-active", "--quiet", SERVICE).returncode == 0
         has_new_settings = write_settings(changes)
         written = write_units()
@@ -167,17 +167,20 @@ def say_installed(config: Config, *, went_on: bool) -> None:
         complain(warning)
     bus = invoked("bus")
     calls = "" if config.url == DEFAULT_URL else f"\n  export BUS_URL={config.url}"
+    token = DATA_DIR / ADMIN_FILE
+    is_here = token.exists() or not config.is_postgresql
+    reads = "which only root reads" if is_here else "on the machine that made the database alone"
     say(f"""\
 the bus serves at {config.url}
   status and log    systemctl status wakebus; journalctl -u wakebus -f
   settings          {SETTINGS_FILE} (or {bus} unit install --set KEY=VALUE)
   data              {DATA_DIR}; a backup every day in {DATA_DIR / "backups"}
-  administration    {DATA_DIR / ADMIN_FILE}, which only root reads""")
+  administration    {token}, {reads}""")
     if went_on:
         say("it went on running; for a program installed since: systemctl restart wakebus")
     say(f"""
 Next, as root:
-  export BUS_DATA_DIR={DATA_DIR}{calls}
+  {export_command()}{calls}
   {bus} node add shed --agents carl,dora     # a machine and its agents; says what to run there""")
     say_reach(config, bus)
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.cli.failing import SETTINGS, Failure
-from bus.cli.installed import DATA_DIR, SERVICE
+from bus.cli.installed import DATA_DIR, SERVICE, SETTINGS_DIR
 from bus.config import Config, is_secret_key
 from bus.errors import ConfigError
+from bus.settings import SETTINGS as ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 BACKUP, TIMER = "wakebus-backup.service", "wakebus-backup.timer"
 UNITS = (SERVICE, BACKUP, TIMER)
-SETTINGS_DIR = Path("/etc/wakebus")
 SETTINGS_FILE = SETTINGS_DIR / "bus.env"
 PRIVATE_DIR = Path("/var/lib/private/wakebus")
 """Where the data really is: systemd gives the other name to the service and to root."""
@@ -115,7 +115,7 @@ def with_settings(text: str, changes: Iterable[str]) -> str:
         lines = [line for line in text.splitlines() if not re.match(rf"\s*{key}\s*=", line)]
         text = "\n".join([*lines, *([f"{key}={quoted(value)}"] if value else [])]) + "\n"
     try:
-        Config.from_env(read_settings(text))
+        Config.from_env(read_settings(text) | secret_files())
     except ConfigError as error:
         raise ConfigError(f"{SETTINGS_FILE}: {error.detail}") from error
     return text
@@ -128,13 +128,24 @@ def check_change(key: str, sign: str) -> None:
     if key == "BUS_DATA_DIR":
         raise Failure(f"the service has its data in {DATA_DIR}; BUS_DATA_DIR stays", SETTINGS)
     if is_secret_key(key):
-        name = key.removeprefix("BUS_").removesuffix("_FILE").lower().replace("_", "-")
         raise Failure(
             f"{key} is a secret, and everybody can read {SETTINGS_FILE}",
             SETTINGS,
-            mend=f"Put it alone into {SETTINGS_DIR / name} (chmod 600); then: "
+            mend=f"Put it alone into {secret_file(key)} (chmod 600); then: "
             "systemctl restart wakebus",
         )
+
+
+def secret_file(key: str) -> Path:
+    """Give the file from which the service is handed a secret."""
+    name = key.removeprefix("BUS_").removesuffix("_FILE").lower().replace("_", "-")
+    return SETTINGS_DIR / name
+
+
+def secret_files() -> dict[str, str]:
+    """Give the secrets that the service is handed here, as its settings name them."""
+    files = {f"{row.key}_FILE": secret_file(row.key) for row in ALL if row.secret}
+    return {key: str(file) for key, file in files.items() if file.exists()}
 
 
 def quoted(value: str) -> str:
@@ -147,12 +158,17 @@ def quoted(value: str) -> str:
 
 
 def service_config() -> Config:
-    """Read the settings as the service does, but for its secrets."""
+    """Read the settings as the service does."""
     text = SETTINGS_FILE.read_text(encoding="utf-8") if SETTINGS_FILE.exists() else ""
-    return Config.from_env(read_settings(text) | {"BUS_DATA_DIR": str(DATA_DIR)})
+    own = {"BUS_DATA_DIR": str(DATA_DIR)} | secret_files()
+    return Config.from_env(read_settings(text) | own)
 
 
 def unread(environ: dict[str, str]) -> Iterator[str]:
-    """List the settings of this shell that the service will not see."""
+    """Say which settings of this shell the service will not see, and where it would."""
     own = {"BUS_URL", "BUS_TOKEN_FILE", "BUS_DATA_DIR"}
-    yield from sorted(key for key in environ if key.startswith("BUS_") and key not in own)
+    for key in sorted(key for key in environ if key.startswith("BUS_") and key not in own):
+        if not is_secret_key(key):
+            yield f"the service does not see this shell's {key}; set it by --set"
+        elif environ[key] != str(secret_file(key)):
+            yield f"the service does not see this shell's {key}; it reads {secret_file(key)}"

@@ -20,7 +20,9 @@ def service(tmp_path, monkeypatch):
     (tmp_path / installed.SERVICE).touch()
     monkeypatch.setattr(installed, "UNIT_DIR", tmp_path)
     monkeypatch.setattr(installed, "DATA_DIR", tmp_path / "data")
-    monkeypatch.delenv("BUS_DATA_DIR", raising=False)
+    monkeypatch.setattr(installed, "DATABASE_URL", tmp_path / "database-url")
+    for key in ("BUS_DATA_DIR", "BUS_DATABASE_URL", "BUS_DATABASE_URL_FILE"):
+        monkeypatch.delenv(key, raising=False)
     return tmp_path
 
 
@@ -35,6 +37,14 @@ def test_root_who_forgot_the_folder_is_not_told_to_make_a_new_bus(service):
 
 def test_who_named_the_folder_is_not_told_to_name_it(service, monkeypatch):
     monkeypatch.setenv("BUS_DATA_DIR", str(service / "private"))
+    assert installed.where_else() == ""
+
+
+def test_who_named_the_folder_alone_is_told_of_the_services_postgresql(service, monkeypatch):
+    monkeypatch.setenv("BUS_DATA_DIR", str(service / "private"))
+    (service / "database-url").touch()
+    assert f"BUS_DATABASE_URL_FILE={service / 'database-url'}" in installed.where_else()
+    monkeypatch.setenv("BUS_DATABASE_URL_FILE", str(service / "database-url"))
     assert installed.where_else() == ""
 
 

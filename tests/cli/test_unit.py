@@ -90,6 +90,30 @@ def test_settings_that_would_not_start_are_refused_before_they_are_written(chang
         unitfiles.with_settings("", [change])
 
 
+@pytest.fixture
+def on_a_server(tmp_path, monkeypatch):
+    """A machine whose service has its database on a PostgreSQL."""
+    monkeypatch.setattr(unitfiles, "SETTINGS_DIR", tmp_path)
+    (tmp_path / "database-url").write_text("postgresql+psycopg://wakebus@db1/wakebus\n")
+    return tmp_path
+
+
+def test_what_needs_a_postgresql_can_be_set_where_the_service_is_handed_one(on_a_server):
+    assert unitfiles.with_settings("", ["BUS_WORKERS=2"]) == "BUS_WORKERS=2\n"
+    (on_a_server / "database-url").unlink()
+    with pytest.raises(ConfigError, match="BUS_WORKERS=2 needs BUS_DATABASE_URL"):
+        unitfiles.with_settings("", ["BUS_WORKERS=2"])
+
+
+def test_a_shell_that_knows_a_secret_as_the_service_does_is_not_told_to_set_it(on_a_server):
+    here = {"BUS_DATABASE_URL_FILE": str(on_a_server / "database-url"), "BUS_DATA_DIR": "/x"}
+    assert list(unitfiles.unread(here)) == []
+    (said,) = unitfiles.unread({"BUS_DATABASE_URL": "postgresql+psycopg://other"})
+    assert f"it reads {on_a_server / 'database-url'}" in said
+    (said,) = unitfiles.unread({"BUS_PORT": "1"})
+    assert "set it by --set" in said
+
+
 def test_a_program_that_a_service_cannot_see_is_refused(tmp_path):
     for hidden in ("/root/x", "/home/ann/.venv/bin/bus", "/tmp/x"):
         assert "kept out of" in unitfiles.why_unseen(Path(hidden))

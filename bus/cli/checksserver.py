@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -20,6 +21,7 @@ from bus.store.beside import open_beside
 from bus.store.copying import megabytes
 from bus.store.looking import Looking
 from bus.store.movemark import how_to_fill, read_mark
+from bus.store.processes import SAID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +79,17 @@ def see_clock(look: Looked) -> Seen:
     off_ms = there_ms - (before_ms + time.time() * 1000) / 2
     found = f"{abs(off_ms):.0f} ms {'ahead of' if off_ms > 0 else 'behind'} this machine's"
     return Seen(OK if abs(off_ms) < OFF_MS else WARN, found)
+
+
+def see_clocks(look: Looked) -> Seen:
+    """Give how far the clock of each process's machine is from the database's, as it says."""
+    rows = look.ask.rows(SAID)
+    offs = {
+        f"process {pid} on {host}": json.loads(state).get("off_ms", 0) for host, pid, state in rows
+    }
+    shown = [f"{off:+d} ms ({name})" for name, off in offs.items()]
+    is_well = all(abs(off) < OFF_MS for off in offs.values())
+    return Seen(OK if is_well else WARN, some(shown) if shown else "no process runs")
 
 
 def see_promises(look: Looked) -> Seen:
@@ -222,6 +235,7 @@ ROWS = (
     Row("file modes", see_modes),
     Row("backups", see_backups, "bus backup --keep 14; every day: the unit wakebus-backup.timer"),
 )
+OF_PROCESSES = Row("their clocks", see_clocks, "On the machine named: timedatectl set-ntp true")
 
 
 def examine_server(
@@ -236,7 +250,7 @@ def examine_server(
             is_here = any(one.endswith(f" on {socket.gethostname()}") for one in live)
             look = Looked(config, Looking(conn), now_ms, ", ".join(live), folder, progress)
             is_ours = see_schema(look).state == OK
-            rows = (*ROWS, *(ASKED if is_ours else ()))
+            rows = (*ROWS, *((OF_PROCESSES, *ASKED) if is_ours else ()))
             found = [make_check(row, look) for row in rows]
     except StorageFailedError as error:
         found = [Check("database", BAD, error.detail, "Its log; systemctl status postgresql")]

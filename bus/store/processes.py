@@ -44,6 +44,9 @@ BURY = f"""
     RETURNING id, host, pid
 """
 ALL = f"SELECT id, started_ms, state FROM processes WHERE heard_ms > {NOW_MS} - {DEAD_MS}"
+SAID = f"""
+    SELECT host, pid, state FROM processes WHERE heard_ms > {NOW_MS} - {DEAD_MS} ORDER BY host, pid
+"""
 LEAVE = f"DELETE FROM processes WHERE id = %s AND {AT_ONCE} = 'off'"
 
 LEASES = f"SELECT name, holder, until_ms, {NOW_MS} FROM leases WHERE name = ANY(%s)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,11 @@ def checks_of(answer) -> dict[str, tuple[str, str]]:
     return {check["name"]: (check["state"], check["found"]) for check in answer.json["checks"]}
 
 
+WRONG_CLOCK = """INSERT INTO processes (id, host, pid, started_ms, heard_ms, state)
+    SELECT 'p', 'attic', 77, 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 60000,
+    '{"off_ms": -7000}'"""
+
+
 def test_doctor_sees_what_would_lose_what_was_accepted(folder, database, server):
     """The cluster of the tests does not sync: that is what must be seen."""
     assert command_on(folder, database)("init").code == 0
@@ -190,12 +196,16 @@ def test_doctor_sees_what_would_lose_what_was_accepted(folder, database, server)
     bus.database_url = database
     bus.start()
     ask(database, "ALTER ROLE wakebus SET synchronous_commit = off")
+    ask(database, WRONG_CLOCK)
     try:
         found = checks_of(command_on(folder, database)("doctor", "--json"))
     finally:
         ask(database, "ALTER ROLE wakebus RESET synchronous_commit")
         bus.stop()
     assert "synchronous_commit = off" in found["promises"][1]
+    assert found["their clocks"][0] == "warn"
+    assert "-7000 ms (process 77 on attic)" in found["their clocks"][1]
+    assert f" on {socket.gethostname()})" in found["their clocks"][1]
     away = command_on(folder, "postgresql+psycopg://wakebus:x@127.0.0.1:1/bus")("doctor", "--json")
     assert (away.code, checks_of(away)["database"][0]) == (1, "bad")
 

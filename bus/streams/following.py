@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bus.errors import BusError, StorageFailedError
+from bus.errors import BusError, NotFoundError, StorageFailedError
 from bus.streams import messages, reading, rules
 from bus.streams.model import DIED, Offset, Page
 
@@ -49,7 +49,11 @@ class Follower:
         if row is None:
             self.has_ended = True
             return BYE
-        page = self.spool.page(row, self.at)
+        try:
+            page = self.spool.page(row, self.at)
+        except NotFoundError:  # deleted just now
+            self.has_ended = True
+            return BYE
         page = self._show(row, page)
         at_end = page.end == row.size or (not page.data and not self.has_more)
         self.has_ended = row.closed_ms is not None and page.end == row.size

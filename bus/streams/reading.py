@@ -10,6 +10,8 @@ from bus.streams import messages, queries, rules
 from bus.streams.model import Page, Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import sqlalchemy as sa
 
     from bus.access.model import Principal
@@ -60,6 +62,7 @@ def read_page(conn: sa.Connection, row: Row, at: int) -> Page:
 
     Raises:
         InvalidRequestError: within a message of JSON, where no offset is.
+        NotFoundError: it was deleted since it was looked at.
     """
     if at == row.size:
         return Page(b"", at)
@@ -71,9 +74,17 @@ def check_between(conn: sa.Connection, row: Row, at: int) -> None:
     """Refuse a place within a message of JSON: no offset is given there."""
     if not at or not rules.is_json(row.content_type):
         return
-    chunk = queries.chunks_from(conn, row.place, at - 1, 1)[0]
+    chunk = chunks_from(conn, row, at - 1, 1)[0]
     if chunk.data[at - 1 - chunk.at :][:1] != b"\n":
         raise InvalidRequestError("this offset is within a message: take one as it was given")
+
+
+def chunks_from(conn: sa.Connection, row: Row, at: int, most: int) -> Sequence[Row]:
+    """Read chunks of what a stream had when it was looked at, which another snapshot may not."""
+    found = queries.chunks_from(conn, row.place, at, most)
+    if not found:
+        raise NotFoundError(f"no stream {row.id!r}: it was deleted")
+    return found
 
 
 def read_from(conn: sa.Connection, row: Row, at: int, most: int) -> Page:
@@ -82,7 +93,7 @@ def read_from(conn: sa.Connection, row: Row, at: int, most: int) -> Page:
     end, has = at, 0
     by_line = rules.is_json(row.content_type)
     while end < row.size and (has < most or not has):
-        for chunk in queries.chunks_from(conn, row.place, end, CHUNKS):
+        for chunk in chunks_from(conn, row, end, CHUNKS):
             part = chunk.data[end - chunk.at :] if chunk.at < end else chunk.data
             parts.append(part)
             end, has = end + len(part), has + len(part)

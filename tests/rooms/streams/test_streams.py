@@ -21,9 +21,12 @@ from bus.errors import (
     StreamGoneError,
     TooManyDurableError,
 )
+from bus.live.hub import Hub
 from bus.streams import queries, restoring, rules, service
 from bus.streams import reading as pages
+from bus.streams.following import BYE, Follower
 from bus.streams.model import Append, Fork, Offset, Producer, Wanted
+from bus.streams.spool import Spool
 
 SETTINGS = {
     "durable_each": 4,
@@ -303,6 +306,27 @@ def test_a_chain_of_forks_of_any_length_goes_with_its_last(shelf):
         shelf.delete("alice", str(number - 1))
     shelf.delete("alice", str(LONG_CHAIN - 1))
     assert shelf.count("streams") == 0
+
+
+@pytest.mark.parametrize(("kind", "at"), [(TEXT, 0), (TEXT, 2), ("application/json", 2)])
+def test_who_reads_a_stream_that_is_deleted_meanwhile_hears_so_and_does_not_look_for_ever(
+    shelf, kind, at
+):
+    shelf.put("alice", "out", b"1\n22\n" if kind == TEXT else b"[1, 22]", content_type=kind)
+    row = shelf.find("alice", "out")
+    shelf.delete("alice", "out")
+    with shelf.store.read() as conn, pytest.raises(NotFoundError, match="it was deleted"):
+        pages.read_page(conn, row, at)
+
+
+def test_who_follows_a_stream_that_is_deleted_meanwhile_is_let_go(shelf):
+    shelf.put("alice", "out", b"words")
+    row = shelf.find("alice", "out")
+    spool = Spool(shelf.store, Hub(), row.place)
+    assert spool.look() is not None
+    shelf.delete("alice", "out")  # of which nobody here has been told yet
+    follower = Follower(None, None, None, spool, 0, 0, 0, 0)
+    assert (follower.look(), follower.is_over()) == (BYE, True)
 
 
 def test_what_is_deleted_is_gone_at_once_though_forks_keep_its_id(shelf):

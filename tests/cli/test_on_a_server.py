@@ -176,7 +176,7 @@ def checks_of(answer) -> dict[str, tuple[str, str]]:
 
 
 WRONG_CLOCK = """INSERT INTO processes (id, host, pid, started_ms, heard_ms, state)
-    SELECT 'p', 'attic', 77, 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 60000,
+    SELECT 'p', 'attic', 77, 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 3600000,
     '{"off_ms": -7000}'"""
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DATABASE = "fleet"
 COMES = """INSERT INTO processes (id, host, pid, started_ms, heard_ms, state)
-    SELECT 'later', 'attic', 1, now_ms + 60000, now_ms + 60000, '{}'
+    SELECT 'later', 'attic', 1, now_ms + 3600000, now_ms + 3600000, '{}'
     FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms) AS now"""
 """Another process, that began after all others."""
 

@@ -76,9 +76,8 @@ def words_of(error: BaseException | None) -> str | None:
         return WORDS.get(result_of(error))
     if not state:
         return STATES[""]
-    found = (STATES[begin] for begin in sorted(STATES, reverse=True) if state.startswith(begin))
-    words = next(found)
-    return None if words is STATES[""] else words
+    begins = sorted(filter(None, STATES), reverse=True)
+    return next((STATES[begin] for begin in begins if state.startswith(begin)), None)
 
 
 def is_doubtful(error: BaseException | None) -> bool:

@@ -7,7 +7,8 @@
 # make bench-peers  measures the bus beside other ones, as far as they are installed: those of Debian
 #             by apt, the others by make peers; ONLY=nats,nchan for some, ROUNDS=1, WRITE=1
 # make chaos  breaks a whole house on purpose, at length (root, and the lab); SEED=7 for one plan,
-#             ONLY=storm, runs, kills or cuts for one part
+#             ONLY=storm, runs, kills, cuts or trio for one part; BUSES=3 for a storm and runs
+#             over three processes on a PostgreSQL
 # make screenshots  makes the pictures of the pages in docs/screenshots, of a bus with made-up content
 # make clean  removes the environment; the data is elsewhere (bus config)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -68,7 +69,7 @@ bench-peers: .venv/tested
 	$(BIN)/python -m tests.bench.peers.run --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write)
 
 chaos: .venv/tested
-	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(BUSES),--buses $(BUSES))
 
 screenshots: .venv/tested
 	@$(PIP) --group screenshots

@@ -45,6 +45,10 @@ SETTINGS = {
 }
 UNSAFE = {"fsync": "off", "full_page_writes": "off"}
 """What a crash of the machine alone would show; a crash of PostgreSQL does not."""
+INITDB = (
+    *("-U", "postgres", "-E", "UTF8", "--auth=trust"),
+    *("--locale-provider=icu", "--icu-locale=en-US", "--locale=C.UTF-8"),
+)
 RULES = """local all all trust
 local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
@@ -66,9 +70,7 @@ class Cluster:
     def start(cls, folder: Path | None = None, *, fsync: bool = False, **settings: Any) -> Cluster:
         """Make one and start it, in a folder that is not there yet and that its user can reach."""
         folder = new_folder(folder)
-        made = [str(program("initdb")), "-D", str(folder / "data"), "-U", "postgres", "-E", "UTF8"]
-        made += ["--locale-provider=icu", "--icu-locale=en-US", "--locale=C.UTF-8", "--no-sync"]
-        made += ["--auth=trust"]
+        made = [str(program("initdb")), "-D", str(folder / "data"), "--no-sync", *INITDB]
         done = subprocess.run(made, check=False, capture_output=True, text=True, **as_postgres())
         assert done.returncode == 0, done.stderr
         given = {name: str(value) for name, value in settings.items()}

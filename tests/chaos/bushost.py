@@ -1,4 +1,6 @@
-"""The bus as a service of a machine whose power can be cut.
+"""The bus as a service of a machine whose power can be cut: one process, or several.
+
+Several are on a PostgreSQL of another machine.
 
 It knows how the bus is started, killed and cut off, and how its database is taken out; not what
 is sent over it.
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bus.client import BusClient, ClientError
+from tests.chaos.dbhost import DatabaseHost
+from tests.chaos.taken import take_tables
 from tests.conftest import BIN, until
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 DATA = "/var/lib/wakebus"
 URL = "http://10.77.0.1:8091"
-BACK_WITHIN_S = 60
+BACK_WITHIN_S = 120
 UNIT = f"""[Unit]
 StartLimitIntervalSec=0
 [Service]
@@ -43,17 +47,21 @@ class BusHost:
     fleet: Fleet
     box: Box
     admin: str = ""
+    database: DatabaseHost | None = None
 
     @classmethod
-    def set_up(cls, fleet: Fleet, disk_mb: int, settings: dict[str, str]) -> BusHost:
+    def set_up(
+        cls, fleet: Fleet, disk_mb: int, settings: dict[str, str], buses: int = 1
+    ) -> BusHost:
         """Boot the machine and have the bus answer; what was set up is on the disk for good."""
-        box = fleet.put_box("bus", disk_mb)
-        one = cls(fleet, box)
-        box.run("env", f"BUS_DATA_DIR={DATA}", str(BIN / "bus"), "init")
+        one = cls(fleet, fleet.put_box("bus", disk_mb))
+        if buses > 1:
+            one.database = DatabaseHost.set_up(fleet, fleet.others[0])
+            settings |= {"BUS_WORKERS": str(buses), "BUS_DATABASE_URL": one.database.url}
+        box, named = one.box, [f"{name}={value}" for name, value in settings.items()]
+        box.run("env", f"BUS_DATA_DIR={DATA}", *named, str(BIN / "bus"), "init")
         one.admin = box.run("cat", f"{DATA}/admin.token").strip()
-        box.start_service(
-            "wakebus.service", UNIT % " ".join(f"{k}={v}" for k, v in settings.items())
-        )
+        box.start_service("wakebus.service", UNIT % " ".join(named))
         one.wait_ready()
         box.run("sync")
         return one
@@ -76,6 +84,16 @@ class BusHost:
         """Kill every process of the service with -9; systemd starts it again."""
         self.box.run("systemctl", "kill", "--kill-who=all", "-s", "KILL", "wakebus", may_fail=True)
 
+    def kill_one(self) -> None:
+        """Kill one of its several processes with -9; the first of them starts another."""
+        one = "pgrep -P $(systemctl show -P MainPID wakebus) | shuf -n 1"
+        self.box.run("sh", "-c", f"kill -KILL $({one})", may_fail=True)
+
+    def kill_database(self) -> None:
+        """Kill every process of the PostgreSQL with -9; systemd starts it again."""
+        assert self.database is not None
+        self.database.kill()
+
     def cut_power(self) -> None:
         """Cut the power; what was not synced is gone. `box.up()` gives it back."""
         self.box.do("crash")
@@ -86,6 +104,9 @@ class BusHost:
 
     def take_database(self, to: Path) -> Path:
         """Copy the database as the disk has it now: while the power is off, or after a stop."""
+        if self.database is not None:
+            self.database.check()
+            return self.fleet.on("bus", take_tables, self.database.url, to)
         to.mkdir(parents=True, exist_ok=True)
         for name in ("bus.db", "bus.db-wal"):
             file = self.box.path(f"{DATA}/{name}")
@@ -97,6 +118,8 @@ class BusHost:
 
     def count(self, query: str) -> int:
         """Ask the living database for one number, reading only."""
+        if self.database is not None:
+            return int(self.database.ask(query))
         program = (
             "import sqlite3, sys; "
             f"db = sqlite3.connect('file:{DATA}/bus.db?mode=ro', uri=True, timeout=10); "

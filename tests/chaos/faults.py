@@ -6,6 +6,7 @@ on a quick one. Faults of several hosts overlap as they fall; those of one host 
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import threading
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 PATIENCE_S = 900
 EARLIEST, LATEST = 0.04, 0.92
 """Between which parts of the messages a fault begins."""
-FOR_BUS = ("bus killed", "bus power cut", "bus blackholed")
+FOR_BUS = ("bus killed", "bus process killed", "bus power cut", "bus blackholed")
+FOR_DATABASE = ("database killed", "database power cut", "database blackholed")
 FOR_BOXES = ("frozen", "rebooted", "power cut")
 FOR_PLAIN = ("watcher killed", "watcher stopped")
-OF_A_MOMENT = ("bus killed", "rebooted")
+OF_A_MOMENT = ("bus killed", "bus process killed", "database killed", "rebooted")
 """They come back by themselves."""
 
 
@@ -60,6 +62,21 @@ def read_counts(text: str) -> dict[str, int]:
     return {kind: int(count) for kind, _, count in words}
 
 
+def scale(faults: Mapping[str, int], part: float) -> dict[str, int]:
+    """Give each kind as often as falls on a part of the whole, but once at least."""
+    return {kind: math.ceil(count * part) for kind, count in faults.items()}
+
+
+OF_SERVER = read_counts(
+    "bus process killed 2, database killed 1, database power cut 1, database blackholed 1"
+)
+
+
+def add_server(faults: Mapping[str, int], times: int) -> dict[str, int]:
+    """Add what can break where several processes share a PostgreSQL, each so many times."""
+    return dict(faults) | {kind: count * times for kind, count in OF_SERVER.items()}
+
+
 def make_plan(
     seed: int,
     counts: Mapping[str, int],
@@ -67,12 +84,13 @@ def make_plan(
     hosts: list[str],
     boxed: list[str],
     longest_s: float,
+    others: list[str] | None = None,
 ) -> list[Fault]:
     """Throw when and where each fault happens."""
     rng, plan = random.Random(seed), []
     plain = [host for host in hosts if host not in boxed]
     where = {kind: ["bus"] for kind in FOR_BUS} | dict.fromkeys(FOR_BOXES, boxed)
-    where |= dict.fromkeys(FOR_PLAIN, plain)
+    where |= dict.fromkeys(FOR_PLAIN, plain) | {kind: others or [] for kind in FOR_DATABASE}
     for kind, count in counts.items():
         for _ in range(count):
             at = round(rng.uniform(EARLIEST, LATEST) * messages)
@@ -95,7 +113,7 @@ class Breaker:
     ) -> None:
         self._fleet, self._bus, self._ledger, self._say = fleet, bus, ledger, say
         self._nodes = {node.name: node for node in nodes}
-        self._locks = {host: threading.Lock() for host in ("bus", *fleet.hosts)}
+        self._locks = {host: threading.Lock() for host in fleet.all_hosts}
         self._stop = threading.Event()
         self.done: Counter[str] = Counter()
         self.windows: list[Window] = []
@@ -160,13 +178,23 @@ class Breaker:
             "muted": (lambda: do("blackhole", host, "out"), lambda: do("mend", host)),
             "lossy": (lambda: do("loss", host, "30"), lambda: do("mend", host)),
             "bus killed": (self._bus.kill, self._bus.wait_ready),
+            "bus process killed": (self._bus.kill_one, self._bus.wait_ready),
             "bus blackholed": (lambda: do("blackhole", host, "both"), lambda: do("mend", host)),
+            "database killed": (self._bus.kill_database, self._bus.wait_ready),
+            "database blackholed": (
+                lambda: do("blackhole", host, "both"),
+                lambda: (do("mend", host), self._bus.wait_ready()),
+            ),
         }
         if box is not None:
             ways |= {
                 "frozen": (lambda: box.do("freeze"), lambda: box.do("thaw")),
                 "rebooted": (lambda: box.do("reboot"), lambda: None),
                 "power cut": (lambda: box.do("crash"), box.up),
+                "database power cut": (
+                    lambda: box.do("crash"),
+                    lambda: (box.up(), self._bus.wait_ready()),
+                ),
                 "bus power cut": (self._bus.cut_power, lambda: (box.up(), self._bus.wait_ready())),
             }
         if node is not None and node.box is None:

@@ -32,19 +32,23 @@ def enter(namespace: str) -> None:
 
 @dataclass
 class Fleet:
-    """A bus host `bus` and hosts `node1`..`nodeN` on one network, with the boxes on them."""
+    """A bus host `bus` and hosts `node1`..`nodeN` on one network, with the boxes on them.
+
+    `others` are as many hosts more as were asked for, for what is neither a bus nor a node.
+    """
 
     name: str
     nodes: int
     shared: tuple[Path, ...] = ()
     seen: tuple[Path, ...] = ()
+    more: int = 0
     boxes: dict[str, Box] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         # what an earlier one that was killed has left
-        self.boxes = {host: Box(self.box_name(host)) for host in ("bus", *self.hosts)}
+        self.boxes = {host: Box(self.box_name(host)) for host in self.all_hosts}
         self.__exit__()
-        self.do("up", str(self.nodes))
+        self.do("up", str(self.nodes + self.more))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,6 +60,18 @@ class Fleet:
     @property
     def hosts(self) -> list[str]:
         return [f"node{number}" for number in range(1, self.nodes + 1)]
+
+    @property
+    def others(self) -> list[str]:
+        return [f"node{self.nodes + number}" for number in range(1, self.more + 1)]
+
+    @property
+    def all_hosts(self) -> list[str]:
+        return ["bus", *self.hosts, *self.others]
+
+    def address(self, host: str) -> str:
+        """Give the address of a host but the bus's."""
+        return f"10.77.0.{10 + int(host.removeprefix('node'))}"
 
     def box_name(self, host: str) -> str:
         return f"{self.name}-{host}"

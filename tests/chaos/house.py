@@ -88,17 +88,26 @@ class House:
 
 @contextmanager
 def running_house(
-    folder: Path, name: str, boxed: list[str], agents: int = AGENTS, workers: int = 0
+    folder: Path,
+    name: str,
+    boxed: list[str],
+    agents: int = AGENTS,
+    workers: int = 0,
+    buses: int = 1,
 ) -> Iterator[House]:
     """Set a house up; `boxed` hosts are machines with a real systemd, and the bus is one.
 
-    Agents and workers are spread over the nodes.
+    Agents and workers are spread over the nodes. Several buses have a PostgreSQL on one host more.
     """
     records = folder / "records"
     records.mkdir(parents=True)
     with ExitStack() as stack:
-        fleet = stack.enter_context(Fleet(name, NODES, shared=(records,), seen=(PROJECT,)))
-        bus = BusHost.set_up(fleet, DISK_MB, SETTINGS)
+        several = str(buses) if buses > 1 else ""
+        network = Fleet(
+            name + several, NODES, shared=(records,), seen=(PROJECT,), more=int(buses > 1)
+        )
+        fleet = stack.enter_context(network)
+        bus = BusHost.set_up(fleet, DISK_MB, dict(SETTINGS), buses)
         named, spawned = number_all("a", agents), number_all("w", workers)
         nodes = [
             Node(fleet, host, named[at::NODES], spawned[at::NODES], folder)

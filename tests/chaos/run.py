@@ -1,7 +1,7 @@
 """Breaks a whole house on purpose, at length, and prints what became of every message and run.
 
 `python -m tests.chaos.run [--seed N] [--only storm|runs|kills|cuts|trio] [--messages N] [--runs N]
-[--times N]`
+[--times N] [--buses N]`
 
 Needs root and the lab (WAKEBUS_LAB). The same seed gives the same plan.
 """
@@ -9,6 +9,7 @@ Needs root and the lab (WAKEBUS_LAB). The same seed gives the same plan.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -20,12 +21,15 @@ from pathlib import Path
 from tests.chaos import runs as shifts
 from tests.chaos import trio as servers
 from tests.chaos.deaths import run_deaths
+from tests.chaos.faults import scale
 from tests.chaos.senders import say
-from tests.chaos.storm import LONG, Outcome, run_storm
+from tests.chaos.storm import LONG, Outcome, run_storm, share
 from tests.chaos.victims import killable_machine, killable_process
 from tests.lab import lab
 
 KILLS, CUTS = 100, 20
+MORE = 3
+"""How often what several buses share breaks, at length, of the short run's."""
 
 
 def main() -> int:
@@ -52,19 +56,32 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--only", choices=list(PARTS))
-    parser.add_argument("--messages", type=int, default=LONG.messages, help="of the storm")
-    parser.add_argument("--runs", type=int, default=shifts.LONG.runs, help="that are dispatched")
+    parser.add_argument(
+        "--messages", type=int, default=LONG.messages, help="of the storm: with fewer, less breaks"
+    )
+    parser.add_argument("--runs", type=int, default=shifts.LONG.runs, help="likewise")
     parser.add_argument("--times", type=int, help="of kills, power cuts or rounds")
+    parser.add_argument(
+        "--buses",
+        type=int,
+        default=1,
+        help="processes of the bus in the storm and the runs; several are on a PostgreSQL",
+    )
     return parser.parse_args()
 
 
 def storm(asked: argparse.Namespace, folder: Path) -> list[str]:
-    return tell(run_storm(replace(LONG, seed=asked.seed, messages=asked.messages), folder))
+    plan = share(replace(LONG, seed=asked.seed), asked.buses, MORE)
+    part = asked.messages / plan.messages
+    faults, rounds = scale(plan.faults, part), math.ceil(plan.rounds * part)
+    plan = replace(plan, messages=asked.messages, faults=faults, rounds=rounds)
+    return tell(run_storm(plan, folder))
 
 
 def runs(asked: argparse.Namespace, folder: Path) -> list[str]:
-    shift = replace(shifts.LONG, seed=asked.seed, runs=asked.runs)
-    return tell(shifts.run_runs(shift, folder))
+    shift = share(replace(shifts.LONG, seed=asked.seed), asked.buses, MORE)
+    faults = scale(shift.faults, asked.runs / shift.runs)
+    return tell(shifts.run_runs(replace(shift, runs=asked.runs, faults=faults), folder))
 
 
 def tell(outcome: Outcome) -> list[str]:

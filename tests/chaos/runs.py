@@ -52,6 +52,7 @@ class Shift:
     longest_s: float
     boxed: list[str]
     within_s: float
+    buses: int = 1
 
 
 SHORT = Shift(
@@ -85,7 +86,7 @@ LONG = Shift(
 def run_runs(shift: Shift, folder: Path) -> Outcome:
     """Run it all; whatever happens, hosts and machines are gone afterwards."""
     say(f"seed {shift.seed}: {shift.runs} runs, {sum(shift.faults.values())} faults")
-    with running_house(folder, NAME, shift.boxed, PARENTS, WORKERS) as house:
+    with running_house(folder, NAME, shift.boxed, PARENTS, WORKERS, shift.buses) as house:
         say(f"{len(house.nodes)} nodes with a parent and a worker each are there, and a person")
         parents = [agent for node in house.nodes for agent in node.agents]
         workers = [worker for node in house.nodes for worker in node.workers]
@@ -96,7 +97,7 @@ def run_runs(shift: Shift, folder: Path) -> Outcome:
         ledger = Ledger()
         plan = make_plan(
             *(shift.seed, shift.faults, shift.runs, house.fleet.hosts, shift.boxed),
-            shift.longest_s,
+            *(shift.longest_s, house.fleet.others),
         )
         breaker = Breaker(house.fleet, house.bus, house.nodes, ledger, say)
         with reading_person(house):

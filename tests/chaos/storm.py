@@ -10,10 +10,10 @@ import random
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
-from tests.chaos.faults import Breaker, make_plan, read_counts
+from tests.chaos.faults import Breaker, add_server, make_plan, read_counts
 from tests.chaos.house import LAST_MOVE, running_house
 from tests.chaos.ledger import Ledger, Verdict, judge_fates
 from tests.chaos.senders import say, send_all, write_letters
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.chaos.house import House
+    from tests.chaos.runs import Shift
 
+Planned = TypeVar("Planned", "Storm", "Shift")
 NAME = "chaos"
 QUIET_WITHIN_S = 240
 IDLE_S = 5.0
@@ -43,6 +45,7 @@ class Storm:
     boxed: list[str]
     rounds: int
     within_s: float
+    buses: int = 1
 
 
 @dataclass
@@ -81,10 +84,17 @@ LONG = Storm(
 )
 
 
+def share(plan: Planned, buses: int, times: int = 1) -> Planned:
+    """Have so many buses; what several share breaks, too."""
+    if buses == 1:
+        return plan
+    return replace(plan, buses=buses, faults=add_server(plan.faults, times))
+
+
 def run_storm(storm: Storm, folder: Path) -> Outcome:
     """Run it all; whatever happens, hosts and machines are gone afterwards."""
     say(f"seed {storm.seed}: {storm.messages} messages, {sum(storm.faults.values())} faults")
-    with running_house(folder, NAME, storm.boxed) as house:
+    with running_house(folder, NAME, storm.boxed, buses=storm.buses) as house:
         say(f"{len(house.nodes)} nodes and {len(house.home)} agents are there")
         lines = report_speed(house, storm.rounds)
         ledger = Ledger()
@@ -95,6 +105,7 @@ def run_storm(storm: Storm, folder: Path) -> Outcome:
             house.fleet.hosts,
             storm.boxed,
             storm.longest_s,
+            house.fleet.others,
         )
         breaker = Breaker(house.fleet, house.bus, house.nodes, ledger, say)
         breaker.start(plan)

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests import engine
 from tests.chaos import faults, runs, storm, trio
 from tests.chaos.deaths import run_deaths
 from tests.chaos.parents import write_tasks
@@ -13,12 +14,13 @@ from tests.chaos.senders import write_letters
 from tests.chaos.victims import killable_machine, killable_process
 
 KILLS, CUTS = 5, 2
+BUSES = 3 if engine.IS_POSTGRESQL else 1
 
 
 @pytest.mark.lab
 @pytest.mark.timeout(450)
 def test_no_message_is_lost_or_left_while_nodes_and_bus_are_cut_frozen_and_killed(tmp_path, lab):
-    outcome = storm.run_storm(storm.SHORT, tmp_path)
+    outcome = storm.run_storm(storm.share(storm.SHORT, BUSES), tmp_path)
     print(*outcome.lines, sep="\n")
     assert not outcome.verdict.wrong
     assert outcome.verdict.counts["accepted"] == storm.SHORT.messages
@@ -27,7 +29,7 @@ def test_no_message_is_lost_or_left_while_nodes_and_bus_are_cut_frozen_and_kille
 @pytest.mark.lab
 @pytest.mark.timeout(240)
 def test_every_run_ends_once_and_is_told_once_while_nodes_and_bus_are_killed(tmp_path, lab):
-    outcome = runs.run_runs(runs.SHORT, tmp_path)
+    outcome = runs.run_runs(storm.share(runs.SHORT, BUSES), tmp_path)
     print(*outcome.lines, sep="\n")
     assert not outcome.verdict.wrong
     assert outcome.verdict.counts["accepted"] == runs.SHORT.runs
@@ -62,7 +64,8 @@ def test_three_buses_on_one_server_lose_nothing_while_each_of_them_and_the_serve
 def test_the_same_seed_breaks_the_same_things_and_sends_and_dispatches_the_same():
     def plan(seed):
         hosts = [f"node{number}" for number in range(1, 10)]
-        broken = faults.make_plan(seed, storm.LONG.faults, 2000, hosts, ["node3"], 40)
+        kinds = faults.add_server(storm.LONG.faults, 3)
+        broken = faults.make_plan(seed, kinds, 2000, hosts, ["node3"], 40, ["node10"])
         letters = write_letters(random.Random(seed), ["a", "b", "c", "d"], 50)
         return broken, letters, write_tasks(random.Random(seed), ["a"], ["v", "w"], 50, 40)
 

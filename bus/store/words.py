@@ -1,8 +1,8 @@
 """The index of the words of what was said: SQLite's own, or a table of PostgreSQL's lexemes.
 
 Both take letters and digits for words, in any writing, and see no difference between large and
-small ones, or between those with marks and those without. Each index is kept by whoever writes the
-texts.
+small ones, or between Latin ones with marks and those without. Each index is kept by whoever
+writes the texts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     Wanted = tuple[Sequence[Term], Sequence[Term]]
     """What is looked for: all of some terms, and none of others."""
 
-WORD = re.compile(r"[^\W_]+")
+MARKS = "\u0300-\u036f"
+"""What stands behind its letter where a text is written in parts; such a mark begins no word."""
+WORD = re.compile(rf"[^\W_](?:[^\W_]|[{MARKS}])*")
 SHOWN = 24
 """Words of a text around what was found."""
 BEFORE = 6
@@ -165,11 +167,21 @@ def words_of(text: str) -> list[str]:
 
 
 def fold(word: str) -> str:
-    """Leave out what makes no difference: the size of letters, and marks on them."""
+    """Leave out what makes no difference, and no more than SQLite does.
+
+    That is the size of letters, and marks on those of the Latin alphabet: in other writings a mark
+    makes another letter.
+    """
     if word.isascii():
         return word.lower()
-    parts = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(char for char in parts if not unicodedata.combining(char))
+    bare = re.sub(f"(?<=[A-Za-z])[{MARKS}]+", "", unicodedata.normalize("NFD", word))
+    return "".join(map(small, unicodedata.normalize("NFC", bare)))
+
+
+def small(char: str) -> str:
+    """Give the small form of a letter where that is one letter: that of a sharp s is itself."""
+    folded = char.casefold()
+    return folded if len(folded) == 1 else char.lower()
 
 
 def snippet_of(text: str, first: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import time
 from datetime import datetime
@@ -10,8 +11,11 @@ from datetime import datetime
 import pytest
 
 from tests.conftest import until
+from tests.postgres import serving
+from tests.serverbus import ServerBus
 
 YEAR_S = 365 * 86_400
+by_the_machine = pytest.mark.sqlite_only("its clock is the machine's, else the server's")
 pytestmark = pytest.mark.lab
 
 
@@ -45,6 +49,7 @@ def poke(bus, token):
     bus.call(token, "POST", "/api/send", {"to": "idle", "body": "x"})
 
 
+@by_the_machine
 @pytest.mark.parametrize("step_s", [YEAR_S, -YEAR_S], ids=["forward", "back"])
 def test_a_year_more_or_less_ends_no_lease_no_mail_and_no_code(bus, clock, add, tmp_path, step_s):
     boss = add("boss", "person")
@@ -78,6 +83,7 @@ def test_a_year_more_or_less_ends_no_lease_no_mail_and_no_code(bus, clock, add, 
     wait_for_log(bus, "action=clock_agrees")
 
 
+@by_the_machine
 def test_a_clock_that_is_put_right_by_hours_is_followed_and_no_turn_lost(bus, clock, add, tmp_path):
     boss = add("boss", "person")
     add("idle")
@@ -92,6 +98,43 @@ def test_a_clock_that_is_put_right_by_hours_is_followed_and_no_turn_lost(bus, cl
     ahead_s = datetime.fromisoformat(shown["server_time"]).timestamp() - time.time()
     assert ahead_s == pytest.approx(6 * 3600, abs=600)
     assert "clock_off_s" not in bus.call("", "GET", "/readyz")[1]
+
+
+@pytest.fixture
+def server_bus(clockjump, tmp_path):
+    """A bus on a PostgreSQL whose clock is right, on a machine whose clock the file sets."""
+    file = tmp_path / "jump"
+    file.write_text("0")
+    preload = {"LD_PRELOAD": str(clockjump), "CLOCKJUMP_FILE": str(file)}
+    with serving() as cluster:
+        bus = ServerBus(tmp_path / "data", database_url=cluster.create("bus"), settings=preload)
+        bus.init()
+        bus.start()
+        yield bus
+        bus.end()
+
+
+@pytest.mark.parametrize("step_s", [YEAR_S, -YEAR_S], ids=["forward", "back"])
+def test_a_machine_whose_clock_is_wrong_expires_no_mail_of_a_bus_on_a_server(
+    server_bus, tmp_path, step_s
+):
+    bus = server_bus
+    assert bus.call(bus.admin, "POST", "/api/agents", {"name": "ann"})[0] == 201
+    made = {"kind": "agent", "subject": "ann"}
+    ann = bus.call(bus.admin, "POST", "/api/tokens", made)[1]["token"]
+    for _ in range(2):  # set while the bus runs, and wrong already as it starts
+        message = {"to": "ann", "body": "x", "ttl": 3600}
+        sent = bus.call(ann, "POST", "/api/send", message)[1]["id"]
+        (tmp_path / "jump").write_text(str(step_s))
+        shown = bus.call(ann, "GET", f"/api/inbox?id={sent}")[1]
+        assert [item["id"] for item in shown["items"]] == [sent]
+        drift_s = datetime.fromisoformat(shown["server_time"]).timestamp() - time.time()
+        assert abs(drift_s) < 600
+        assert "clock_off_s" not in bus.call("", "GET", "/readyz")[1]
+        off = re.search(r"^wakebus_machine_clock_off_seconds (\S+)$", bus.metrics(), re.MULTILINE)
+        assert float(off[1]) == pytest.approx(step_s, abs=600)
+        bus.stop(signal.SIGKILL)
+        bus.start()
 
 
 @pytest.mark.parametrize("step_s", [YEAR_S, -YEAR_S], ids=["forward", "back"])

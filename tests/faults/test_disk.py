@@ -21,7 +21,10 @@ from storage import (
     worker_of,
 )
 
-pytestmark = pytest.mark.lab
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.sqlite_only("the disk its file is on; of a server that fails, test_postgres"),
+]
 ROUNDS, EACH = 25, 4
 """Of failing syncs and a kill, and what is sent in each."""
 WRITES = ("pwrite64:error={0}", "fdatasync:error={0}", "ftruncate:error={0}")

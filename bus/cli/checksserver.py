@@ -184,7 +184,7 @@ def see_both_ways(look: Looked) -> Seen:
         return Seen(OK, "hints go the way of everything else")
     epochs = []
     for url in (config.database_url, config.notify_url):
-        with connecting.connected(connecting.find_place(url)) as conn:
+        with connecting.connected(connecting.find_place(url), pooled=True) as conn:
             epochs.append(servermigrate.read_epoch(conn))
     if len(set(epochs)) == 1:
         return Seen(OK, "BUS_NOTIFY_URL leads to the same database")

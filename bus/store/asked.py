@@ -48,7 +48,8 @@ def look(database_url: str, notify_url: str) -> str | None:
     """Look at it by both ways, which must lead to the same."""
     from bus.store import connecting, servermigrate, whole  # noqa: PLC0415 - here they may be loaded
 
-    with connecting.connected(connecting.find_place(database_url), writes=True) as conn:
+    place, is_pooled = connecting.find_place(database_url), bool(notify_url)
+    with connecting.connected(place, writes=True, pooled=is_pooled) as conn:
         whole.check_whole(conn)
         at = servermigrate.read_schema(conn)
         if at is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LEAST = 13
 WITHIN_S = 10
+LOOKS = 8
+"""Looks at who serves two clients of a pooler: a busy one may give them two by chance."""
 MISSING = "PostgreSQL needs the library psycopg: pip install 'wakebus[postgresql]'"
 SCHEME = "postgresql+psycopg"
 SECRET = ("password", "sslpassword")
@@ -118,8 +120,13 @@ def read_url(url: str) -> sa.URL:
 
 
 @contextmanager
-def connected(place: Place, *, writes: bool = False) -> Iterator[psycopg.Connection[Any]]:
+def connected(
+    place: Place, *, writes: bool = False, pooled: bool = False
+) -> Iterator[psycopg.Connection[Any]]:
     """Have one connection on which every statement is a transaction, until one is begun.
+
+    Only where it is `pooled` may it lead through a pooler that keeps no session: then nothing may
+    be set on it, or locked by it, beyond a transaction.
 
     Raises:
         BusError: it cannot be had, or what it leads to is none that the bus can use; or what the
@@ -127,18 +134,47 @@ def connected(place: Place, *, writes: bool = False) -> Iterator[psycopg.Connect
     """
     import psycopg  # noqa: PLC0415 - not where it may be missing, see `find_place`
 
-    limited: dict[str, Any] = {"connect_timeout": WITHIN_S, "application_name": "wakebus command"}
     try:
-        conn = psycopg.connect(**(limited | place.words), autocommit=True)
+        conn = connect(place)
     except psycopg.Error as error:
         raise refusal(place, error) from error
     try:
         check(place, conn, writes=writes)
+        if not pooled and not keeps_session(place, conn):
+            raise ConfigError(
+                f"{place.shown} leads through a pooler that keeps no session; name the way past it "
+                "in BUS_NOTIFY_URL"
+            )
         yield conn
     except psycopg.Error as error:
         raise StorageFailedError(f"{place.shown}: {one_line(error)}") from error
     finally:
         conn.close()
+
+
+def connect(place: Place) -> psycopg.Connection[Any]:
+    import psycopg  # noqa: PLC0415 - likewise
+
+    limited: dict[str, Any] = {"connect_timeout": WITHIN_S, "application_name": "wakebus command"}
+    return psycopg.connect(**(limited | place.words), autocommit=True)
+
+
+def keeps_session(place: Place, conn: psycopg.Connection[Any]) -> bool:
+    """Say whether all that is done on a connection is done by one process of the server.
+
+    A pooler gives a client a number of its own, and no process of the server has that. One that
+    lends a process for a transaction lends two idle clients the same.
+    """
+    if process_of(conn) == conn.info.backend_pid:
+        return True
+    with closing(connect(place)) as other:
+        looks = [(process_of(conn), process_of(other)) for _ in range(LOOKS)]
+    mine, its = (set(each) for each in zip(*looks, strict=True))
+    return len(mine) == 1 and not mine & its
+
+
+def process_of(conn: psycopg.Connection[Any]) -> int:
+    return int((conn.execute("SELECT pg_backend_pid()", prepare=False).fetchone() or (0,))[0])
 
 
 def refusal(place: Place, error: psycopg.Error) -> BusError:

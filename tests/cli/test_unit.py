@@ -50,6 +50,13 @@ def test_the_backup_is_fenced_as_the_bus_is():
     assert set(options(fence)) <= set(backup)
 
 
+@pytest.mark.parametrize("name", ["database-url", "notify-url"])
+def test_the_backup_reaches_the_database_as_the_bus_does(name):
+    handed = [option for option in options(SERVICE) if name in option]
+    assert len(handed) == 3
+    assert set(handed) <= set(options(unitfiles.unit_text(unitfiles.BACKUP)))
+
+
 def test_a_unit_runs_this_program(as_admin):
     own = str(Path(sys.executable).with_name("bus"))
     said = as_admin("unit", "show", unitfiles.SERVICE)

@@ -112,10 +112,13 @@ class Trial:
 
 
 @contextmanager
-def trial_on(cluster: Cluster, folder: Path, port: int | None = None) -> Iterator[Trial]:
+def trial_on(
+    cluster: Cluster, folder: Path, port: int | None = None, **settings: str
+) -> Iterator[Trial]:
     """Have a bus on a cluster, by its own port or by a relay's, and its parties."""
     cluster.create(DATABASE)
-    bus = ServerBus(folder / "data", database_url=cluster.url(DATABASE, port), settings=LIMITS)
+    url = cluster.url(DATABASE, port)
+    bus = ServerBus(folder / "data", database_url=url, settings=LIMITS | settings)
     bus.init()
     bus.start()
     trial = None

@@ -24,7 +24,8 @@ def program(lab, tmp_path_factory):
     (wheel,) = folder.glob("wakebus-*.whl")
     made = folder / "wakebus"
     run("/usr/bin/python3", "-m", "venv", "--without-pip", str(made))
-    run(*pip, "--python", str(made / "bin" / "python"), "install", "--quiet", str(wheel))
+    python = str(made / "bin" / "python")
+    run(*pip, "--python", python, "install", "--quiet", f"{wheel}[postgresql]")
     for script in (made / "bin").iterdir():
         if not script.is_symlink():  # the commands name the place where they are shown
             script.write_bytes(script.read_bytes().replace(str(made).encode(), PROGRAM.encode()))
@@ -49,9 +50,7 @@ def bare(lab, program):
 def installed(bare):
     """The bus as a service, an agent ann and an agent ben."""
     bare.said = bare.say("bus unit install")
-    for name in ("ann", "ben"):
-        bare.do(f"bus agent add {name}; bus token new agent {name} --file /root/{name}.token")
-    bare.do('echo "Authorization: Bearer $(cat /root/ann.token)" > /root/ann.header')
+    bare.add_agents()
     return bare
 
 

@@ -101,6 +101,12 @@ class Machine:
             f"test -s {folder}/test.conf || rm -r {folder}; systemctl daemon-reload"
         )
 
+    def add_agents(self) -> None:
+        """Make ann, who sends, and ben."""
+        for name in ("ann", "ben"):
+            self.do(f"bus agent add {name}; bus token new agent {name} --file /root/{name}.token")
+        self.do('echo "Authorization: Bearer $(cat /root/ann.token)" > /root/ann.header')
+
     def post(self, body: str) -> str:
         """Have a message accepted; it must be there at the end of whatever comes."""
         message = json.dumps({"to": "ben", "body": body})

@@ -1,8 +1,8 @@
 # make up     starts everything on this machine and shows a message's way; PORT=8092 for another port
 # make test   installs what the tests need and runs them
 # make test-gevent  the same rooms as the bus runs them: under gevent
-# make test-postgresql  on a PostgreSQL of its own (Debian's package), a part of what asks a database:
-#             its statements and migrations; ALL=1 for every test that asks one
+# make test-postgresql  on a PostgreSQL of its own (Debian's package), a part of what asks a database, of
+#             most rooms; ALL=1 for every test that asks one
 # make lint   formatting, lint and types
 # make pyz    packs the watcher into one file, dist/bus-watcher.pyz, for any Python from 3.10
 # make bench  measures, and prints the figures
@@ -19,7 +19,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Most of what the tests wait for is not a processor, so that they take two processes more than that.
 PROCESSES := $(shell expr $$(nproc) + 2)
-# What shows soon whether the bus's statements hold on PostgreSQL. The rest asks the same ones again.
+# What shows soon whether most of the bus's statements hold on PostgreSQL.
 ON_POSTGRESQL := tests/migration tests/rooms/access tests/rooms/board tests/rooms/directory \
   tests/rooms/runs tests/rooms/sessions $(wildcard tests/rooms/test_*.py)
 # These ask no database, or, in a box, that of the box. What is about SQLite's file is marked so.

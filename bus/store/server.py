@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bus.errors import StorageFailedError
 from bus.store.failing import RETRY_AFTER_S, describe
+from bus.store.statement import connection_of, wrapped
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -75,9 +76,16 @@ class Server:
 
 
 def is_in_recovery(conn: sa.Connection) -> bool:
-    """Ask it; a connection that was left in the midst of its answer is asked nothing more."""
+    """Ask it, without the lock of who writes, which others may have.
+
+    A connection that was left in the midst of its answer is asked nothing more.
+    """
+    text = "SELECT pg_is_in_recovery()"
     try:
-        return bool(conn.exec_driver_sql("SELECT pg_is_in_recovery()").scalar())
+        return bool(connection_of(conn).execute(text).fetchone()[0])
+    except conn.dialect.loaded_dbapi.Error as error:
+        conn.invalidate()
+        raise wrapped(conn, text, error) from error
     except BaseException:
         conn.invalidate()
         raise

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from ontrial import DATABASE, trial_on
 
+from tests.conftest import until
 from tests.postgres import serving
 from tests.relay import Relay
 
@@ -211,6 +212,10 @@ def test_each_of_many_senders_is_told_soon_that_the_database_does_not_answer(clu
     trial.end(cluster)
 
 
+def why_unready(trial):
+    return trial.bus.call("", "GET", "/readyz")[1].get("detail", "")
+
+
 def test_a_standby_takes_over_and_has_all_that_was_accepted(cluster, moved):
     trial, relay = moved
     after = cluster.standby(synchronous=True)
@@ -218,8 +223,9 @@ def test_a_standby_takes_over_and_has_all_that_was_accepted(cluster, moved):
         trial.wait_accepted()
         cluster.kill()
         trial.wait_refused()
-        after.promote()
         relay.move(after.port)
+        until(lambda: "is a standby" in why_unready(trial), 30, "it is said what to do")
+        after.promote()
         trial.wait_accepted()
         trial.end(after)
     finally:

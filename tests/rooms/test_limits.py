@@ -224,5 +224,7 @@ def test_a_refused_write_does_not_sink_its_neighbours(house):
     fill(house, leaving=1)
     sends = [gevent.spawn(house.send, "alice", to) for to in ("bob", "bob", "alice", "bob")]
     gevent.joinall(sends)
-    assert [one.successful() for one in sends] == [True, False, True, False]
+    *to_bob, to_alice = (sends[at].successful() for at in (0, 1, 3, 2))
+    assert to_alice
+    assert to_bob.count(True) == 1  # whichever came first
     assert len(open_mail(house, "alice")) == 1

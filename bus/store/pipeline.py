@@ -82,8 +82,15 @@ class Pipelined(psycopg.Connection[Any]):
         return super().cursor(*args, **more)
 
     def commit(self) -> None:
-        """Commit, if all that was sent before is done."""
-        self.direct.execute("COMMIT").settle()
+        """Commit, if all that was sent before is done.
+
+        Raises:
+            psycopg.Error: it is not, or something before had failed already: to COMMIT the server
+                then says ROLLBACK, and no error.
+        """
+        said = self.direct.execute("COMMIT").settle()
+        if said is None or said.command_status != b"COMMIT":
+            raise errors.InFailedSqlTransaction("nothing was committed: a statement before failed")
 
     def rollback(self) -> None:
         """Undo everything, whatever became of it."""

@@ -70,6 +70,18 @@ def test_a_write_that_failed_is_told_by_the_commit_which_commits_nothing(opened)
     assert names(conn) == ["a"]
 
 
+def test_a_commit_of_what_had_failed_before_is_not_taken_for_one(opened):
+    conn = opened()
+    conn.execute("BEGIN")
+    write(conn, "a")
+    write(conn, "a")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        conn.direct.settle()
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        conn.commit()
+    assert names(conn) == []
+
+
 def test_what_was_written_before_a_savepoint_outlives_what_failed_after_it(opened):
     conn = opened()
     run = conn.direct.execute

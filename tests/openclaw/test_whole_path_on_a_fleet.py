@@ -5,6 +5,7 @@ Each node comes by an address of its own, as by a proxy, that leads to one of th
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,7 +98,7 @@ def test_the_answer_wakes_its_sender_though_the_process_it_came_by_died_in_the_t
     fleet.come_as("there")
     household.follow("alpha", task_id, "read")
     dying = next(one for one in fleet.buses.machines if port_of(one) == fleet.ways["here"].target)
-    dying.kill()
+    dying.stop(signal.SIGKILL)
     assert household.follow("alpha", task_id, "read")["state"] == "read"  # it died in the midst
     (left,) = (one for one in fleet.buses.machines if one is not dying)
     fleet.lead("here", left)

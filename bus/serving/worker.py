@@ -18,6 +18,7 @@ from gevent.event import Event
 from gevent.local import local
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from gunicorn.http.errors import ParseException
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base_async import ALREADY_HANDLED
 from gunicorn.workers.ggevent import GeventWorker
@@ -41,6 +42,8 @@ STREAM = "/api/stream"
 NOTICES_S = 3.0
 """How long a notice on its way has at a stop; what is cut off goes out again at the start."""
 DURABLE, FOLLOWED = "/streams/", "live=sse"
+READ_OUT_S, READ_OUT_BYTES = 10.0, 65_536
+"""How long a request that was answered may go on sending, before its connection is closed."""
 NOTIFY_S = 1.0
 """How often the arbiter is told that this worker lives."""
 
@@ -161,6 +164,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 raise StopIteration
         finally:
             if self._mine.stream is None:
+                if req.should_close():
+                    read_out(req)
                 self._end_request(sock)
         # What was sent ahead is there at once: without this it would all be answered before others.
         gevent.sleep(0)
@@ -233,6 +238,13 @@ def hang_up(connection: socket.socket, how: int = socket.SHUT_RD) -> None:
     # By the bare socket: gevent's own shutdown would raise in whoever reads now.
     with suppress(OSError):
         connection._sock.shutdown(how)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def read_out(request: Any) -> None:
+    """Read what a refused request still sends: closed under it, its sender would see no answer."""
+    with suppress(OSError, ParseException), gevent.Timeout(READ_OUT_S, False):
+        while request.body.read(READ_OUT_BYTES):
+            pass
 
 
 def cut_off(connection: socket.socket) -> None:

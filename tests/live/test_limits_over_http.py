@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import urllib.error
+import urllib.request
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
@@ -60,6 +62,19 @@ def test_a_request_over_the_limit_is_not_read(small, tokens, chunked):
     status, _, said = ask(small, tokens["ann"], "/api/send", given)
     assert (status, said["code"]) == (413, "body_too_large"), said
     assert inbox(small, tokens["ben"]) == []
+
+
+@pytest.mark.parametrize("name", ["ann", ""])
+def test_who_sends_far_too_much_before_it_listens_is_told_so_and_not_cut_off(small, tokens, name):
+    """An agent's urllib sends it all, with `Connection: close`, and only then reads."""
+    head = {"Content-Type": "application/json"}
+    head |= {"Authorization": f"Bearer {tokens[name]}"} if name else {}
+    asked = urllib.request.Request(f"{small.url}/api/send", b" " * 20_000_000, head)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked, timeout=30)
+    with refused.value as answer:
+        code = json.load(answer)["code"]
+    assert (refused.value.code, code) == (413, "body_too_large")
 
 
 def test_who_shows_no_token_fills_neither_memory_nor_log(small):

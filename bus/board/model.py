@@ -21,7 +21,7 @@ PARTIES = ("holder", "lead", "reviewer")
 MAX_TITLE = 200
 MAX_NOTE_BYTES = 16_384
 
-AGENT, PERSON, LEAD, HOLDER, BLOCKER = ROLES = ("agent", "person", "lead", "holder", "blocker")
+AGENT, PERSON, LEAD, HOLDER, BLOCKER = "agent", "person", "lead", "holder", "blocker"
 """What somebody can be to a task; several at once. A worker is nothing to it."""
 
 

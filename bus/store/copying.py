@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from bus.store import drafts
 from bus.store.beside import open_beside, read_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Progress = Callable[[str, int, int], None]
@@ -57,12 +57,23 @@ def copy_checked(
         StorageFailedError: the source cannot be read, the disk is full, or the copy is not sound;
             no file is left.
     """
+    with new_file(target, source, folder) as draft:
+        return fill(source, draft, progress)
+
+
+@contextmanager
+def new_file(target: Path, like: Path, folder: int | None) -> Iterator[Path]:
+    """Give a draft that is the new file `target`, of the owner of `like`, once the block is done.
+
+    Raises:
+        StorageFailedError: the disk is full. Whatever the block raises, no file is left.
+    """
     draft = drafts.beside(target) if folder is None else drafts.draft_of(target)
     held = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY) if folder is None else folder
     try:
         drafts.make(draft)
-        copied = fill(source, draft, progress)
-        own_like(source, draft)
+        yield draft
+        own_like(like, draft)
         sync(draft)
         drafts.put(draft, held, target.name)
     except OSError as error:
@@ -73,7 +84,6 @@ def copy_checked(
         draft.unlink(missing_ok=True)
         if folder is None:
             os.close(held)
-    return copied
 
 
 def fill(source: Path, draft: Path, progress: Progress) -> Copied:

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from bus.errors import ConfigError, SchemaError, StorageFailedError
-from bus.store import connecting, drafts, servermigrate, whole
-from bus.store.copying import Copied, full, own_like, silent, sync
+from bus.store import connecting, servermigrate, whole
+from bus.store.copying import Copied, full, new_file, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,19 +52,8 @@ def dump_checked(
             is left.
     """
     program("pg_restore")
-    draft = drafts.beside(target) if folder is None else drafts.draft_of(target)
-    held = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY) if folder is None else folder
-    try:
-        drafts.make(draft)
-        copied = fill(place, draft, progress)
-        own_like(target.parent, draft)
-        sync(draft)
-        drafts.put(draft, held, target.name)
-    finally:
-        draft.unlink(missing_ok=True)
-        if folder is None:
-            os.close(held)
-    return copied
+    with new_file(target, target.parent, folder) as draft:
+        return fill(place, draft, progress)
 
 
 def fill(place: Place, draft: Path, progress: Progress) -> Copied:

@@ -43,8 +43,10 @@ def prepare(config: Config, *, replace_token: bool = False) -> Made:
     """Make what is not there yet; what is there stays, but for a token that is to be replaced.
 
     Raises:
-        BusError: a bus is running on this folder, or the database is newer than this program.
+        BusError: a bus is running on this folder, the database is newer than this program, or it
+            is the folder of a service whose database is elsewhere.
     """
+    installed.check_is_here(config)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     config.data_dir.chmod(0o700)
     had_database, applied = bring_up(config)

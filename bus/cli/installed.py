@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bus.errors import NoDatabaseError
+
+if TYPE_CHECKING:
+    from bus.config import Config
 
 UNIT_DIR = Path("/etc/systemd/system")
 SERVICE = "wakebus.service"
@@ -56,3 +62,14 @@ def where_else() -> str:
     if knows_folder and knows_database:
         return ""
     return f"The bus is a service here; as root: {export_command()}"
+
+
+def check_is_here(config: Config) -> None:
+    """Refuse to begin a bus in the service's folder, where the service's own is elsewhere.
+
+    Raises:
+        NoDatabaseError: whoever asks has not said which database the service has.
+    """
+    is_bare = not config.is_postgresql and not config.db_path.exists()
+    if is_bare and has_service_data(config.data_dir) and where_else():
+        raise NoDatabaseError(f"there is no database at {config.db_path}")

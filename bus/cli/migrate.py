@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bus.cli import installed
 from bus.cli.calling import json_option, read_config
 from bus.cli.failing import told
 from bus.cli.output import say, say_json
@@ -18,7 +19,9 @@ def command(*, backup: bool, as_json: bool) -> None:
     with told(as_json=as_json), shown_progress() as progress:
         from bus.store.migrate import migrate  # noqa: PLC0415 - Alembic is slow to load
 
-        applied = migrate(read_config(), backup=backup, progress=progress)
+        config = read_config()
+        installed.check_is_here(config)
+        applied = migrate(config, backup=backup, progress=progress)
     if as_json:
         say_json({"applied": applied})
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
-from bus.cli import checksfiles, installed
+from bus.cli import checksfiles, cli, installed
 from bus.cli.calling import read_token
 from bus.cli.failing import Failure, from_bus
 from bus.errors import NoDatabaseError
@@ -46,6 +47,21 @@ def test_who_named_the_folder_alone_is_told_of_the_services_postgresql(service, 
     assert f"BUS_DATABASE_URL_FILE={service / 'database-url'}" in installed.where_else()
     monkeypatch.setenv("BUS_DATABASE_URL_FILE", str(service / "database-url"))
     assert installed.where_else() == ""
+
+
+@pytest.mark.parametrize("words", ["init", "migrate"])
+def test_who_forgot_the_services_postgresql_makes_no_second_bus(service, monkeypatch, words):
+    folder, url = service / "data", service / "database-url"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("BUS_DATA_DIR", str(folder))
+    url.touch()
+    done = CliRunner().invoke(cli, [words])
+    assert done.exit_code == 1, done.output
+    assert f"BUS_DATABASE_URL_FILE={url}" in done.stderr
+    assert not list(folder.iterdir())
+    url.unlink()  # the service has its file again, or has one for the first time
+    assert CliRunner().invoke(cli, [words]).exit_code == 0
+    assert (folder / "bus.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ settings.register_profile(
     "unhurried", deadline=None, max_examples=25 if engine.IS_POSTGRESQL else 100
 )
 settings.load_profile("unhurried")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell begins what it runs aside, and what is begun from there would hear no Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 Made = TypeVar("Made")
 LOOK_AGAIN_S = 0.05
 BIN = Path(sys.executable).parent
@@ -88,6 +91,15 @@ def until(is_true: Callable[[], Made], within_s: float, what: str) -> Made:
     return found
 
 
+def is_group(number: int) -> bool:
+    """Say whether a group of processes has any."""
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @dataclass
 class Bus:
     data_dir: Path
@@ -132,8 +144,12 @@ class Bus:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the whole bus: both its processes, as the service manager would."""
         assert self.process is not None
-        os.killpg(self.process.pid, how)
-        return self.process.wait(60)
+        group = self.process.pid
+        os.killpg(group, how)
+        code = self.process.wait(60)
+        # Killed with it, but perhaps not yet gone: what it holds nobody else can have.
+        until(lambda: not is_group(group), 60, "all its processes are gone")
+        return code
 
     def call(
         self, token: str, method: str, path: str, body: Any = None, **headers: str

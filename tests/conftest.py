@@ -168,6 +168,21 @@ class Bus:
         except urllib.error.HTTPError as error:
             return error.code, read(error)
 
+    def add(self, name: str, kind: str = "named", **more: Any) -> str:
+        """Make an agent or a person; gives a token of theirs."""
+        made = {"name": name, "kind": kind, **more}
+        status, answer = self.call(self.admin, "POST", "/api/agents", made)
+        assert status == 201, answer
+        return self.token(name, "person" if kind == "person" else "agent")
+
+    def token(self, subject: str, kind: str = "agent") -> str:
+        """Give somebody, or a node, one more token."""
+        status, made = self.call(
+            self.admin, "POST", "/api/tokens", {"kind": kind, "subject": subject}
+        )
+        assert status == 201, made
+        return str(made["token"])
+
     def metrics(self) -> str:
         """Give the page of numbers, without which process tells them."""
         status, page = self.call(self.admin, "GET", "/metrics")

@@ -20,7 +20,7 @@ import numbers_page  # noqa: E402
 import rig  # noqa: E402
 from measure import Table  # noqa: E402
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(700)
 
 RUN = Path(__file__).with_name("run.py")
 SYSTEMS = ["wakebus", "polling bus"]
@@ -83,7 +83,7 @@ def bench(tmp_path_factory):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -47,8 +47,7 @@ def test_costs_are_summed_by_what_is_asked_for(bus, as_admin, act_as):
     assert "of which the cost is known" in boss("cost").out
     made = as_admin("node", "add", "here", "--agents", "ben", "--json")
     assert made.code == 0, made.err
-    body = {"kind": "node", "subject": "here"}
-    node = bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
+    node = bus.token("here", "node")
     boss("send", "ben", "hello")
     wake = as_admin("wakes", "--json").json["wakes"][0]["wake_id"]
     used = {"state": "ended", "tokens_in": 1200, "tokens_out": 34, "cost_usd": 0.0123}

@@ -36,3 +36,14 @@ def test_a_token_that_was_moved_away_stays_good_over_a_second_init(bus, as_admin
     bus.start()
     kept = CommandLine(as_admin.environment | {"BUS_TOKEN_FILE": str(away)})
     assert kept("token", "list").code == 0
+
+
+def test_a_new_agents_token_is_in_a_file_of_ones_own_and_on_no_screen(as_admin, tmp_path):
+    assert as_admin("agent", "add", "ann").code == 0
+    file = tmp_path / "ann.token"
+    made = as_admin("token", "new", "agent", "ann", "--file", str(file))
+    assert made.code == 0, made.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().strip() not in made.out + made.err
+    ann = CommandLine(as_admin.environment | {"BUS_TOKEN_FILE": str(file)})
+    assert ann("inbox").code == 0

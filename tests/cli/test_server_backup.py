@@ -19,16 +19,9 @@ def talking(tmp_path, database):
     bus.database_url = database
     bus.start()
     bus.admin = (folder / "admin.token").read_text().strip()
-    assert bus.call(bus.admin, "POST", "/api/agents", {"name": "anna"})[0] == 201
-    bus.anna = new_token(bus)
+    bus.anna = bus.add("anna")
     send(bus, "kept")
     return bus
-
-
-def new_token(bus) -> str:
-    status, made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "agent", "subject": "anna"})
-    assert status == 201, made
-    return made["token"]
 
 
 def send(bus, body: str) -> None:
@@ -52,7 +45,7 @@ def backed_up(bus) -> Path:
 def test_a_copy_is_made_while_the_bus_runs_and_put_back_elsewhere(talking, database, server):
     file = backed_up(talking)
     send(talking, "since")
-    later = new_token(talking)
+    later = talking.token("anna")
     tokens = talking.call(talking.admin, "GET", "/api/tokens")[1]["tokens"]
     old = next(
         one["id"] for one in tokens if one.get("participant") == "anna" or one["kind"] == "agent"

@@ -25,19 +25,6 @@ def restart(bus):
     return again
 
 
-@pytest.fixture
-def add(bus):
-    """Make an agent or a person; gives its token."""
-
-    def make(name, kind="agent"):
-        made = {"name": name} | ({"kind": "person"} if kind == "person" else {})
-        assert bus.call(bus.admin, "POST", "/api/agents", made)[0] == 201
-        body = {"kind": kind, "subject": name}
-        return bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
-
-    return make
-
-
 @pytest.fixture(scope="session")
 def clockjump(lab, tmp_path_factory):
     """The lab's library that moves a running program's wall clock, built once."""
@@ -45,3 +32,9 @@ def clockjump(lab, tmp_path_factory):
     build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(made), str(lab / "clockjump.c"), "-ldl"]
     subprocess.run(build, check=True, capture_output=True)
     return made
+
+
+@pytest.fixture
+def add(bus):
+    """Make an agent or a person; gives its token."""
+    return bus.add

@@ -123,20 +123,13 @@ def trial_on(
     bus.start()
     trial = None
     try:
-        trial = Trial(bus, add(bus, "alice"), add(bus, "bob"))
+        trial = Trial(bus, bus.add("alice"), bus.add("bob"))
         trial.wait_accepted()
         yield trial
     finally:
         if trial is not None:
             trial.close()
         bus.end()
-
-
-def add(bus: ServerBus, name: str) -> str:
-    """Make an agent; gives its token."""
-    assert bus.call(bus.admin, "POST", "/api/agents", {"name": name})[0] == 201
-    body = {"kind": "agent", "subject": name}
-    return str(bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"])
 
 
 def post(url: str, token: str, key: str) -> tuple[int, http.client.HTTPMessage, Any]:

@@ -7,13 +7,6 @@ import json
 from contextlib import closing
 
 
-def add(bus, name, kind="agent"):
-    made = {"name": name} | ({"kind": "person"} if kind == "person" else {})
-    assert bus.call(bus.admin, "POST", "/api/agents", made)[0] == 201
-    body = {"kind": kind, "subject": name}
-    return bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
-
-
 def ask(bus, token, path, body=b"", method="POST", **headers):
     """Make one request as its bytes are; gives status, headers and the answer."""
     where = bus.url.removeprefix("http://")

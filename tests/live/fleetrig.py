@@ -66,13 +66,9 @@ class FleetOf:
 
         return until(find, within_s, "another process keeps house")
 
-    def agent(self, name: str, kind: str = "agent") -> str:
+    def agent(self, name: str, kind: str = "named") -> str:
         """Make an agent or a person; gives its token."""
-        made = {"name": name} | ({"kind": "person"} if kind == "person" else {})
-        first = self.machines[0]
-        assert first.call(self.admin, "POST", "/api/agents", made)[0] == 201
-        body = {"kind": kind, "subject": name}
-        return str(first.call(self.admin, "POST", "/api/tokens", body)[1]["token"])
+        return self.machines[0].add(name, kind)
 
     def node(self, name: str) -> str:
         """Make a node with an agent of its own; gives its token."""

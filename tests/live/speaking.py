@@ -109,10 +109,7 @@ def make_talk(bus: Any, agents: dict[str, str], *people: str) -> Talk:
     """Have people and agents in one session; the first person makes it."""
     tokens = dict(agents)
     for name in people:
-        person = {"name": name, "kind": "person"}
-        assert bus.call(bus.admin, "POST", "/api/agents", person)[0] == 201
-        subject = {"kind": "person", "subject": name}
-        tokens[name] = bus.call(bus.admin, "POST", "/api/tokens", subject)[1]["token"]
+        tokens[name] = bus.add(name, "person")
     body = {"title": "word by word", "participants": [*people[1:], *agents]}
     status, made = bus.call(tokens[people[0]], "POST", "/api/sessions", body)
     assert status == 201, json.dumps(made)

@@ -13,9 +13,7 @@ QUIET = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
 @pytest.fixture
 def boss(bus):
-    bus.call(bus.admin, "POST", "/api/agents", {"name": "boss", "kind": "person"})
-    made = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "person", "subject": "boss"})
-    return made[1]["token"]
+    return bus.add("boss", "person")
 
 
 def send(bus, token, to, body="do it"):

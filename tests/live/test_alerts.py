@@ -23,15 +23,9 @@ def impatient(made_data, tmp_path):
         yield made
 
 
-def participant(bus, name, kind="named"):
-    assert bus.call(bus.admin, "POST", "/api/agents", {"name": name, "kind": kind})[0] == 201
-    subject = {"kind": "person" if kind == "person" else "agent", "subject": name}
-    return bus.call(bus.admin, "POST", "/api/tokens", subject)[1]["token"]
-
-
 def test_an_alert_goes_on_to_the_next_by_itself_after_the_bus_was_killed(impatient):
     bus = impatient
-    ann, _, pia = (participant(bus, *who) for who in (("ann",), ("mo",), ("pia", "person")))
+    ann, _, pia = (bus.add(*who) for who in (("ann",), ("mo",), ("pia", "person")))
     chain = {"escalate_to": ["mo", "pia"]}
     assert bus.call(bus.admin, "PATCH", "/api/agents/ann", chain)[0] == 200
     said = {"severity": "warning", "subject": "the oven is hot"}

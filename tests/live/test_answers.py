@@ -12,12 +12,6 @@ from tests.conftest import until
 QUIET = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
 
-def person(bus, name="boss"):
-    bus.call(bus.admin, "POST", "/api/agents", {"name": name, "kind": "person"})
-    body = {"kind": "person", "subject": name}
-    return bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
-
-
 def test_an_error_points_to_a_page_that_explains_it(bus):
     status, problem = bus.call("wb_agent_none", "GET", "/api/inbox")
     assert (status, problem["code"]) == (401, "unauthorized")
@@ -30,7 +24,7 @@ def test_an_error_points_to_a_page_that_explains_it(bus):
 
 
 def test_mail_for_a_node_that_was_never_there_says_so(bus):
-    boss = person(bus)
+    boss = bus.add("boss", "person")
     bus.call(bus.admin, "POST", "/api/nodes", {"name": "attic", "agents": ["ann"]})
     _, sent = bus.call(boss, "POST", "/api/send", {"to": "ann", "body": "hello"})
     _, shown = bus.call(boss, "GET", f"/api/messages/{sent['id']}")
@@ -38,7 +32,7 @@ def test_mail_for_a_node_that_was_never_there_says_so(bus):
 
 
 def test_mail_for_a_node_that_went_away_says_since_when(bus, tmp_path):
-    boss = person(bus)
+    boss = bus.add("boss", "person")
     bus.add_node("attic", tmp_path / "node", {"ann": QUIET})
     _, sent = bus.call(boss, "POST", "/api/send", {"to": "ann", "body": "hello"})
     bus.follow_until(boss, sent["id"], "acked", 30)
@@ -62,7 +56,7 @@ def test_an_agent_learns_its_node_and_a_node_its_agents(bus, tmp_path):
 
 
 def test_the_log_tells_of_messages_wakes_and_failures_without_their_bodies(bus, tmp_path):
-    boss = person(bus)
+    boss = bus.add("boss", "person")
     broken = [sys.executable, "-c", "import sys; sys.exit('the disk is on fire')"]
     bus.add_node("attic", tmp_path / "node", {"ann": broken})
     sent = bus.call(boss, "POST", "/api/send", {"to": "ann", "body": "a secret word"})[1]["id"]

@@ -12,13 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 AT_ONCE = 10
 
 
-def participant(bus, name, kind="named", **more):
-    body = {"name": name, "kind": kind, **more}
-    assert bus.call(bus.admin, "POST", "/api/agents", body)[0] == 201
-    asked = {"kind": "person" if kind == "person" else "agent", "subject": name}
-    return bus.call(bus.admin, "POST", "/api/tokens", asked)[1]["token"]
-
-
 def add(bus, token, **more):
     status, task = bus.call(token, "POST", "/api/tasks", {"title": "paint the shed", **more})
     assert status == 201, task
@@ -26,7 +19,7 @@ def add(bus, token, **more):
 
 
 def test_of_ten_agents_that_claim_at_once_one_has_the_task(bus):
-    tokens = {name: participant(bus, name) for name in (f"agent-{at}" for at in range(AT_ONCE))}
+    tokens = {name: bus.add(name) for name in (f"agent-{at}" for at in range(AT_ONCE))}
     line = threading.Barrier(AT_ONCE)
 
     def claim(name, path):
@@ -47,7 +40,7 @@ def test_of_ten_agents_that_claim_at_once_one_has_the_task(bus):
 
 
 def test_a_persons_stream_tells_of_each_move_and_the_holders_too(bus):
-    ann, pia = participant(bus, "ann"), participant(bus, "pia", "person")
+    ann, pia = bus.add("ann"), bus.add("pia", "person")
     task_id = add(bus, pia)
     for token, wanted in ((pia, ["added", "moved", "moved"]), (ann, ["moved", "moved"])):
         request = urllib.request.Request(f"{bus.url}/api/stream?last_event_id=earliest")
@@ -68,7 +61,7 @@ def test_a_persons_stream_tells_of_each_move_and_the_holders_too(bus):
 
 
 def test_a_move_and_its_message_outlive_a_kill_of_the_bus(bus):
-    ann, pia = participant(bus, "ann"), participant(bus, "pia", "person")
+    ann, pia = bus.add("ann"), bus.add("pia", "person")
     task_id = add(bus, pia)
     for to in ("in_progress", "review"):
         assert bus.call(ann, "PATCH", f"/api/tasks/{task_id}", {"status": to})[0] == 200
@@ -84,7 +77,7 @@ def test_a_move_and_its_message_outlive_a_kill_of_the_bus(bus):
 
 
 def test_who_claims_in_anothers_name_is_refused_and_the_own_name_is_taken_as_it_was_written(bus):
-    ann = participant(bus, "ann")
+    ann = bus.add("ann")
     path = f"/api/tasks/{add(bus, ann)}"
     claim = {"status": "in_progress", "agent": "ben"}
     assert bus.call(ann, "PATCH", path, claim)[1]["code"] == "sender_mismatch"
@@ -92,7 +85,7 @@ def test_who_claims_in_anothers_name_is_refused_and_the_own_name_is_taken_as_it_
 
 
 def test_what_is_no_task_or_no_change_is_refused_with_what_is_right(bus):
-    ann = participant(bus, "ann")
+    ann = bus.add("ann")
     path = f"/api/tasks/{add(bus, ann)}"
     for method, where, body, why in (
         ("POST", "/api/tasks", {"title": " "}, "one line"),

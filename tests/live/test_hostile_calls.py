@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 import pytest
 
 from tests import engine
-from tests.live.calling import add, ask
+from tests.live.calling import ask
 
 DEEP = b"[" * 20_000 + b"]" * 20_000
 HUGE = b"9" * 5000
@@ -81,7 +81,7 @@ def bus(shared_bus):
 @pytest.fixture(scope="module")
 def house(bus, tmp_path_factory):
     """A bus with an agent on a node, one at no node, a group and one message; and their tokens."""
-    token = add(bus, "ann")
+    token = bus.add("ann")
     node_dir = tmp_path_factory.mktemp("here") / "node"
     there = bus.enrol("here", node_dir, ["ben"], bus.environment)
     bus.call(bus.admin, "POST", "/api/groups", {"name": "team", "members": ["ann", "ben"]})
@@ -222,7 +222,7 @@ def test_what_is_no_request_does_not_hurt_the_next_one(bus, said):
 
 
 def test_a_body_that_ends_before_its_length_is_no_message_though_it_reads_as_one(bus):
-    cyd, dan = add(bus, "cyd"), add(bus, "dan")
+    cyd, dan = bus.add("cyd"), bus.add("dan")
     host, _, port = bus.url.removeprefix("http://").partition(":")
     body = b'{"to": "dan", "body": "half of what was meant"}'
     head = (

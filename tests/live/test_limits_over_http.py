@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from tests.conftest import Bus, serving
-from tests.live.calling import add, ask
+from tests.live.calling import ask
 
 SMALL = {
     "BUS_MAX_BODY_BYTES": "1000",
@@ -36,7 +36,7 @@ def small(tmp_path, made_data):
 
 @pytest.fixture
 def tokens(small):
-    return {name: add(small, name) for name in ("ann", "ben", "cat")}
+    return {name: small.add(name) for name in ("ann", "ben", "cat")}
 
 
 def send(bus, token, **message):

@@ -40,12 +40,8 @@ def bus(tmp_path, made_data, receiver):
 
 @pytest.fixture
 def tokens(bus):
-    made = {}
-    for name, kind in (("pat", "person"), ("charlie", "person"), ("ada", "named")):
-        bus.call(bus.admin, "POST", "/api/agents", {"name": name, "kind": kind})
-        subject = {"kind": kind if kind == "person" else "agent", "subject": name}
-        made[name] = bus.call(bus.admin, "POST", "/api/tokens", subject)[1]["token"]
-    return made
+    people = {name: bus.add(name, "person") for name in ("pat", "charlie")}
+    return people | {"ada": bus.add("ada")}
 
 
 @pytest.fixture
@@ -97,11 +93,7 @@ def test_who_has_a_stream_open_counts_as_there(bus, tokens, secret, receiver):
 def test_what_was_accepted_before_a_kill_is_told_after_it(tmp_path, made_data, receiver):
     slow = TellingBus(tmp_path / "slow", hosts=receiver.url, grace_s=3)
     with serving(slow, made_data) as bus:
-        made = {}
-        for name, kind in (("pat", "person"), ("ada", "named")):
-            bus.call(bus.admin, "POST", "/api/agents", {"name": name, "kind": kind})
-            subject = {"kind": kind if kind == "person" else "agent", "subject": name}
-            made[name] = bus.call(bus.admin, "POST", "/api/tokens", subject)[1]["token"]
+        made = {"pat": bus.add("pat", "person"), "ada": bus.add("ada")}
         target = {"kind": "ntfy", "url": receiver.url, "topic": "t"}
         assert bus.call(made["pat"], "PUT", "/api/people/self/notices/phone", target)[0] == 201
         send(bus, made, "before the kill")
@@ -188,9 +180,7 @@ def test_nobody_else_sees_where_one_is_told(bus, tokens, secret, receiver):
 
 def test_a_bus_without_allowed_hosts_says_so(tmp_path, made_data):
     with serving(TellingBus(tmp_path / "closed"), made_data) as bus:
-        bus.call(bus.admin, "POST", "/api/agents", {"name": "pat", "kind": "person"})
-        subject = {"kind": "person", "subject": "pat"}
-        token = bus.call(bus.admin, "POST", "/api/tokens", subject)[1]["token"]
+        token = bus.add("pat", "person")
         target = {"kind": "ntfy", "url": "https://ntfy.sh", "topic": "t"}
         status, answer = bus.call(token, "PUT", "/api/people/self/notices/phone", target)
         assert (status, answer["code"]) == (409, "conflict")

@@ -11,11 +11,7 @@ def test_what_is_held_outlives_the_bus_and_ends_in_one_brief(bus):
     now = dt.datetime.now(dt.UTC)
     window = f"{now - hour:%H:%M}-{now + 6 * hour:%H:%M}"
     quiet = {"zone": "UTC", "windows": [window]}
-    tokens = {}
-    for name, kind in (("pat", "person"), ("ada", "named")):
-        bus.call(bus.admin, "POST", "/api/agents", {"name": name, "kind": kind})
-        subject = {"kind": kind if kind == "person" else "agent", "subject": name}
-        tokens[name] = bus.call(bus.admin, "POST", "/api/tokens", subject)[1]["token"]
+    tokens = {"pat": bus.add("pat", "person"), "ada": bus.add("ada")}
     status, shown = bus.call(bus.admin, "PATCH", "/api/agents/pat", {"quiet": quiet})
     assert (status, shown["quiet"]["windows"]) == (200, [window])
     assert shown["quiet_until"]

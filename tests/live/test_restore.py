@@ -53,12 +53,6 @@ def go_back(bus, file: str) -> dict:
     return told
 
 
-def person(bus, name: str) -> str:
-    bus.call(bus.admin, "POST", "/api/agents", {"name": name, "kind": "person"})
-    body = {"kind": "person", "subject": name}
-    return bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
-
-
 def send(bus, token: str, to: str, body: str, **headers: str) -> str:
     status, answer = bus.call(token, "POST", "/api/send", {"to": to, "body": body}, **headers)
     assert status == 202, answer
@@ -83,7 +77,7 @@ def wait_for_line(path: Path, line: str, process: subprocess.Popen) -> None:
 def test_watchers_go_on_by_themselves_and_what_the_backup_had_open_is_done(
     bus, tmp_path, turn_lives
 ):
-    boss = person(bus, "boss")
+    boss = bus.add("boss", "person")
     work = [sys.executable, "-c", WORK, str(tmp_path)]
     bus.add_node("here", tmp_path / "node", {"slow": work})
     (watcher,) = bus.watchers
@@ -112,7 +106,7 @@ def test_watchers_go_on_by_themselves_and_what_the_backup_had_open_is_done(
 
 
 def test_a_handle_printed_before_a_restore_settles_nothing_after_it(bus):
-    boss, maria = person(bus, "boss"), person(bus, "maria")
+    boss, maria = bus.add("boss", "person"), bus.add("maria", "person")
     message = send(bus, boss, "maria", "read me")
     file = back_up(bus)
     printed = [read(bus, maria)[0]["handle"]]
@@ -130,7 +124,7 @@ def test_a_handle_printed_before_a_restore_settles_nothing_after_it(bus):
 
 
 def test_a_cursor_of_before_gets_a_gap_and_no_number_is_given_twice(bus):
-    boss, maria = person(bus, "boss"), person(bus, "maria")
+    boss, maria = bus.add("boss", "person"), bus.add("maria", "person")
     file = back_up(bus)
     for number in range(5):
         send(bus, boss, "maria", f"later {number}")
@@ -163,7 +157,7 @@ def first_frames(bus, token: str, cursor: str) -> dict[str, dict]:
 
 
 def test_an_idempotency_key_of_a_message_that_is_gone_sends_it_again(bus):
-    boss, maria = person(bus, "boss"), person(bus, "maria")
+    boss, maria = bus.add("boss", "person"), bus.add("maria", "person")
     known = send(bus, boss, "maria", "known", Idempotency_Key="k-1")
     file = back_up(bus)
     gone = send(bus, boss, "maria", "gone", Idempotency_Key="k-2")
@@ -174,12 +168,12 @@ def test_an_idempotency_key_of_a_message_that_is_gone_sends_it_again(bus):
 
 
 def test_a_token_that_was_ended_since_stays_ended_and_one_made_since_stays_good(bus):
-    boss = person(bus, "boss")
+    boss = bus.add("boss", "person")
     _, leaked = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "person", "subject": "boss"})
     file = back_up(bus)
     bus.call(bus.admin, "DELETE", f"/api/tokens/{leaked['id']}")
     _, new = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "person", "subject": "boss"})
-    unknown = person(bus, "late")
+    unknown = bus.add("late", "person")
     told = go_back(bus, file)
     assert told["carried"] == {"ended": 1, "kept": 1}
     statuses = [
@@ -190,7 +184,7 @@ def test_a_token_that_was_ended_since_stays_ended_and_one_made_since_stays_good(
 
 
 def test_a_token_that_was_replaced_since_still_ends_when_its_grace_is_over(bus):
-    old = person(bus, "boss")
+    old = bus.add("boss", "person")
     file = back_up(bus)
     rotation = {"kind": "person", "subject": "boss", "grace_s": 3600}
     new = bus.call(bus.admin, "POST", "/api/tokens/rotate", rotation)[1]
@@ -223,7 +217,7 @@ def test_an_agent_that_got_a_token_since_is_not_the_household_s_secret_s_again(b
 
 
 def test_where_the_old_database_is_broken_it_is_said_that_ended_tokens_are_good_again(bus):
-    boss = person(bus, "boss")
+    boss = bus.add("boss", "person")
     file = back_up(bus)
     bus.stop()
     broken = bus.data_dir / "bus.db"
@@ -238,7 +232,7 @@ def test_where_the_old_database_is_broken_it_is_said_that_ended_tokens_are_good_
 
 
 def test_a_lost_machine_comes_back_on_a_new_one_with_a_token_to_administer(bus, tmp_path):
-    boss = person(bus, "boss")
+    boss = bus.add("boss", "person")
     file = back_up(bus)
     bus.stop()
     bus.data_dir = tmp_path / "new" / "machine"
@@ -273,7 +267,7 @@ def test_the_command_that_starts_it_again_is_its_last_word_and_works_in_any_shel
 
 
 def test_a_running_bus_is_not_restored_under_its_feet(bus):
-    boss = person(bus, "boss")
+    boss = bus.add("boss", "person")
     file = back_up(bus)
     send(bus, boss, "boss", "still here")
     assert "another bus (process" in run(bus, "restore", file, code=1).stderr

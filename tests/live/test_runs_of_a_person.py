@@ -12,10 +12,7 @@ def cast(bus):
     """Pia is a person who dispatches, otto one of another compartment."""
     made = Cast(bus)
     for name, where in (("pia", ["open"]), ("otto", ["apart"])):
-        person = {"name": name, "kind": "person", "compartments": where}
-        made.ask("admin", "POST", "/api/agents", person)
-        body = {"kind": "person", "subject": name}
-        made.tokens[name] = made.ask("admin", "POST", "/api/tokens", body)["token"]
+        made.tokens[name] = bus.add(name, "person", compartments=where)
     return made
 
 

@@ -13,15 +13,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.live.calling import add
-
 AT_ONCE = 8
 ECHO = "import sys; print('I heard: ' + sys.stdin.read().split('begin: data')[1].splitlines()[2])"
 
 
 @pytest.fixture
 def people(bus):
-    return {name: add(bus, name, "person") for name in ("pia", "paul")} | {"ann": add(bus, "ann")}
+    return {name: bus.add(name, "person") for name in ("pia", "paul")} | {"ann": bus.add("ann")}
 
 
 def create(bus, token, *others, title="paint the boat"):
@@ -65,7 +63,7 @@ def events(bus, token, cursor="now"):
 
 
 def test_all_who_speak_at_once_stand_in_one_order_that_everybody_sees(bus):
-    tokens = {name: add(bus, name, "person") for name in (f"p{at}" for at in range(AT_ONCE))}
+    tokens = {name: bus.add(name, "person") for name in (f"p{at}" for at in range(AT_ONCE))}
     session = create(bus, tokens["p0"], *[name for name in tokens if name != "p0"])
     line = threading.Barrier(AT_ONCE)
 

@@ -38,9 +38,7 @@ def test_a_stream_is_told_of_a_stop_and_where_to_go_on(bus, stream):
 
 
 def test_a_waiting_read_is_answered_before_the_end(bus, connection):
-    bus.call(bus.admin, "POST", "/api/agents", {"name": "ann"})
-    body = {"kind": "agent", "subject": "ann"}
-    token = bus.call(bus.admin, "POST", "/api/tokens", body)[1]["token"]
+    token = bus.add("ann")
     connection.request("GET", "/api/inbox?wait=60", headers={"Authorization": f"Bearer {token}"})
     bus.call(token, "GET", "/readyz")
     assert bus.stop() == 0

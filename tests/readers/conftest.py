@@ -71,12 +71,7 @@ def impatient_bus(bus):
 
 @pytest.fixture
 def room(bus):
-    tokens = {}
-    for name in ("alice", "bob"):
-        bus.call(bus.admin, "POST", "/api/agents", {"name": name})
-        asked = {"kind": "agent", "subject": name}
-        tokens[name] = bus.call(bus.admin, "POST", "/api/tokens", asked)[1]["token"]
-    yield Room(bus, tokens)
+    yield Room(bus, {name: bus.add(name) for name in ("alice", "bob")})
     bus.stop(signal.SIGKILL)  # nothing here asks how it ends; a stop in order takes its time
 
 

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.browser, pytest.mark.lab]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.lab,
+    pytest.mark.sqlite_only("it runs where nothing of this machine can be reached"),
+]
 CUT = ("ERR_CONNECTION", "ERR_TIMED_OUT", "ERR_INCOMPLETE_CHUNKED", "ERR_ABORTED", "ERR_NETWORK")
 PLAIN = "origin was untrustworthy"
 """Chromium says so of a policy that counts over TLS alone: here is none, as in many a home."""

@@ -16,7 +16,7 @@ from scenery import PEOPLE, WAIT_S
 from tests.conftest import until
 
 pytestmark = [pytest.mark.openclaw, pytest.mark.browser, pytest.mark.timeout(600)]
-STORY = " ".join(f"Wave {number} came over the bow and went." for number in range(200))
+STORY = " ".join(f"Wave {number} came over the bow and went." for number in range(500))
 LIMITS = ("--max-time", "40", "--speed-limit", "1", "--speed-time", "5")
 """A network that swallows everything tells nobody: a device gives up when nothing comes."""
 PAUSE = threading.Event()

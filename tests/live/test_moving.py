@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import BIN, WATCHER, clean_environment
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "move-the-bus.md"
@@ -30,10 +32,9 @@ def run(words: list[str], environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.sqlite_only("its file goes along; a database on a server stays where it is")
 def test_a_bus_moves_to_another_folder_and_port_and_its_node_follows(bus, tmp_path):
-    _, _ = bus.call(bus.admin, "POST", "/api/agents", {"name": "boss", "kind": "person"})
-    boss = bus.call(bus.admin, "POST", "/api/tokens", {"kind": "person", "subject": "boss"})
-    boss = boss[1]["token"]
+    boss = bus.add("boss", "person")
     home, folder = clean_environment(HOME=str(tmp_path)), tmp_path / "node"
     bus.add_node("attic", folder, {"ben": ANSWER})
 

@@ -78,6 +78,7 @@ def test_ready_means_that_the_bus_serves_and_the_end_is_told(systemd):
         assert process.wait(60) == 0
 
 
+@pytest.mark.sqlite_only("the disk its file is on; of a server that fails, test_postgres")
 def test_a_bus_that_cannot_write_is_not_ready_and_says_why(systemd):
     with contextlib.closing(sqlite3.connect(systemd.data_dir / "bus.db")) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -99,6 +100,7 @@ def test_a_process_that_gunicorn_starts_again_goes_on_feeding(systemd):
         systemd.hear("WATCHDOG=1")
 
 
+@pytest.mark.sqlite_only("it is changed in its file")
 def test_a_database_of_a_newer_program_is_refused_in_one_line_of_status(systemd):
     with contextlib.closing(sqlite3.connect(systemd.data_dir / "bus.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import promises
+import pytest
 from followers import Follower, Shadow
 from groundtruth import Truth, look
 from hypothesis import HealthCheck, Phase, settings
@@ -31,6 +32,7 @@ from bus.mail import service as mail
 from bus.mail.model import Draft
 from bus.wakes import service as wakes
 
+pytestmark = pytest.mark.timeout(600)
 EXAMPLES = int(os.environ.get("WAKEBUS_EXAMPLES", "60"))
 LEASE_MS, DAY_MS = 600_000, 86_400_000
 names = st.sampled_from(["alice", "bob", "boss"])

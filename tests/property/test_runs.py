@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -18,6 +19,7 @@ from bus.runs import service as runs
 from bus.runs.model import ENDS, Batch, Limits, Outcome
 from bus.runs.rules import read_order
 
+pytestmark = pytest.mark.timeout(600)
 EXAMPLES = int(os.environ.get("WAKEBUS_EXAMPLES", "60"))
 WORKERS = ("wim", "will")
 picks = st.integers(0, 30)

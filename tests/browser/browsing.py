@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
+CUT = (
+    *("ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_", "ERR_CONNECTION_", "ERR_SOCKET_"),
+    *("ERR_ADDRESS_UNREACHABLE", "ERR_TIMED_OUT", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED"),
+    "503",
+)
+"""All that Chromium calls a broken way to the bus (its net_error_list.h), and a bus that starts."""
 
 
 @dataclass
@@ -79,6 +85,10 @@ class Visits:
     def expect_complaint(self, part: str) -> None:
         """Take what a page writes to its console with this in it as what the test is about."""
         self.expected.append(part)
+
+    def expect_cut(self) -> None:
+        """Take whatever a page says of a network that is cut or a bus that is gone."""
+        self.expected += CUT
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

@@ -14,15 +14,6 @@ from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.openclaw, pytest.mark.timeout(600)]
 TOUCH = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
-CUT = (
-    *(
-        "ERR_INTERNET_DISCONNECTED",
-        "ERR_NETWORK_CHANGED",
-        "ERR_CONNECTION_RE",
-        "ERR_EMPTY_RESPONSE",
-    ),
-    *("ERR_INCOMPLETE_CHUNKED", "ERR_NETWORK_IO_SUSPENDED", "503"),
-)
 SOON_MS = 180_000
 """How long anything may take that an agent does, which is only a matter of a loaded machine."""
 SHOWN = """all => all.map(one => [Number(one.dataset.place), one.dataset.from,
@@ -41,8 +32,7 @@ def house(stage):
 @pytest.fixture
 def enter(stage, visits):
     """Have somebody sign in and open a session, on whatever they have, by whatever way."""
-    for what in CUT:
-        visits.expect_complaint(what)
+    visits.expect_cut()
 
     def open_session(who, session, **how):
         page = visits.sign_in(who, **how)

@@ -164,9 +164,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 raise StopIteration
         finally:
             if self._mine.stream is None:
+                self._end_request(sock)
                 if req.should_close():
                     read_out(req)
-                self._end_request(sock)
         # What was sent ahead is there at once: without this it would all be answered before others.
         gevent.sleep(0)
 

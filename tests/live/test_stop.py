@@ -59,3 +59,14 @@ def test_a_stop_is_one_line_of_the_log_and_no_fault(bus, stream, connection):
     log = (bus.data_dir / "bus.log").read_text()
     assert "Traceback" not in log
     assert "did not end in time" not in log
+
+
+def test_who_still_sends_what_was_refused_does_not_hold_the_bus(bus, connection):
+    connection.putrequest("POST", "/api/send")
+    for name, value in (("Content-Length", "20000000"), ("Connection", "close")):
+        connection.putheader(name, value)
+    connection.endheaders(b" ")
+    with connection.getresponse() as answer:
+        assert answer.status == 413
+        assert bus.stop() == 0
+    assert "did not end in time" not in (bus.data_dir / "bus.log").read_text()

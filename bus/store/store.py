@@ -89,12 +89,10 @@ class Store:
     def close(self) -> None:
         """Wait for the queued writes, then close every connection."""
         self.writer.close()
-        while self._idle:
-            self._idle.pop().close()
-        self._readers.dispose()
+        self._forget_readers()
 
     def _forget_readers(self) -> None:
-        """Have every reader begin with a new connection."""
+        """Close every reader's connection, and ask nothing more of it: its end may have come."""
         while self._idle:
             conn = self._idle.pop()
             conn.invalidate()

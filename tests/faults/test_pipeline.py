@@ -5,7 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from bus.clock import ManualClock
+from bus.config import Config
+from bus.ids import CountingIds
 from bus.store.pipeline import Pipelined, Reading
+from bus.store.store import Store
 from tests.postgres import serving
 
 MANY = 3000
@@ -135,3 +139,13 @@ def test_a_snapshot_that_nobody_waits_for_to_end_has_ended_for_the_next(opened):
         writer.direct.settle()
         assert len(names(reader)) == number
         reader.rollback()
+
+
+def test_a_server_that_was_away_leaves_no_traceback_when_the_bus_closes(cluster, tmp_path, caplog):
+    config = Config(data_dir=tmp_path, database_url=cluster.url("postgres"))
+    store = Store(config, ManualClock(), CountingIds(), set().update)
+    with store.read() as conn:
+        its_pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    cluster.execute(f"SELECT pg_terminate_backend({its_pid}, 10000)")
+    store.close()
+    assert caplog.text == ""

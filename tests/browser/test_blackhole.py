@@ -96,7 +96,7 @@ def test_nothing_is_missing_or_twice_after_a_network_that_took_everything_in_sil
     fleet, house, phone
 ):
     session = talk.begin(house, "In the tunnel", "bob")
-    page = talk.show(phone.sign_in("alice", viewport=PHONE), house, session)
+    page = talk.show(phone.follow_link("alice", viewport=PHONE), house, session)
     expect(page.locator("#live")).to_have_text("live")
     talk.say(house, session, "bob", "before")
     expect(page.locator("#entries .words")).to_have_text(["before"])

@@ -11,6 +11,11 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture
+def sign_in(visits):
+    return visits.follow_link
+
+
 def test_a_link_opens_the_page_by_one_click_and_the_cookie_is_out_of_reach(sign_in):
     page = sign_in("alice")
     expect(page.get_by_role("heading", name="Fleet", exact=True)).to_be_visible()
@@ -26,7 +31,7 @@ def test_a_link_opens_the_page_by_one_click_and_the_cookie_is_out_of_reach(sign_
 def test_what_only_looks_at_a_link_does_not_use_it_up(house, visits):
     link = house.link("alice")
     for _ in range(3):
-        urllib.request.urlopen(link, timeout=20).close()
+        urllib.request.urlopen(link, timeout=60).close()
     page = visits.open()
     page.goto(link)
     page.get_by_role("button", name="Sign in as alice").click()

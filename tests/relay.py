@@ -65,7 +65,7 @@ class Relay:
     def _connect(self, near: socket.socket) -> None:
         self._flowing.wait()
         try:
-            far = socket.create_connection(("127.0.0.1", self.target), timeout=10)
+            far = socket.create_connection(("127.0.0.1", self.target), timeout=60)
         except OSError:
             near.close()
             return

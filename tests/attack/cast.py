@@ -122,7 +122,7 @@ class World:
     def ask(self, papers: dict[str, str], method: str, path: str, body: Any = None) -> Any:
         """Make a request as its papers are; gives its status, its answer and the raw text."""
         where = self.bus.url.removeprefix("http://")
-        with closing(http.client.HTTPConnection(where, timeout=20)) as link:
+        with closing(http.client.HTTPConnection(where, timeout=60)) as link:
             text = None if body is None else json.dumps(body)
             link.request(method, path, text, {"Content-Type": "application/json", **papers})
             answer = link.getresponse()

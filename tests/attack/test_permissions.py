@@ -476,7 +476,7 @@ def said(call: str, status: int, answer: dict[str, Any], text: str, subject: str
 
 
 def test_a_new_call_cannot_come_without_its_row(world):
-    with urllib.request.urlopen(f"{world.bus.url}/openapi.json", timeout=20) as answer:
+    with urllib.request.urlopen(f"{world.bus.url}/openapi.json", timeout=60) as answer:
         paths = json.load(answer)["paths"]
     served = {
         f"{method.upper()} {path.replace('{', '<').replace('}', '>')}"

@@ -21,7 +21,7 @@ def talk(world, said, who="cat"):
     """Say bytes as they are on one connection; gives all that came back until its end."""
     where = world.bus.url.removeprefix("http://").split(":")
     text = said.replace(SHOWN, world.tokens[who]) if isinstance(said, str) else said
-    with socket.create_connection((where[0], int(where[1])), timeout=20) as link:
+    with socket.create_connection((where[0], int(where[1])), timeout=60) as link:
         link.sendall(text.encode("latin-1") if isinstance(text, str) else text)
         link.shutdown(socket.SHUT_WR)
         got = b""
@@ -180,7 +180,7 @@ def test_a_trick_of_json_is_refused_or_means_one_thing(world, text, expected, ke
 
 
 def ask_raw(world, papers, path, body):
-    with closing(http.client.HTTPConnection(world.bus.url[7:], timeout=20)) as link:
+    with closing(http.client.HTTPConnection(world.bus.url[7:], timeout=60)) as link:
         link.request("POST", path, body, {"Content-Type": "application/json", **papers})
         answer = link.getresponse()
         return answer.status, json.loads(answer.read())
@@ -253,7 +253,7 @@ def test_a_word_of_a_route_is_nobodys_name(world, method, path, allowed):
     ask = urllib.request.Request(world.bus.url + path, b"{}", method=method)
     ask.add_header("Authorization", f"Bearer {world.tokens['admin']}")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(ask, timeout=20)
+        urllib.request.urlopen(ask, timeout=60)
     with refused.value as answer:
         assert (answer.code, answer.headers["Allow"]) == (405, allowed)
     assert world.call("admin", "POST", "/api/nodes", {"name": "self"})[0] == 400

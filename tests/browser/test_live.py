@@ -92,7 +92,7 @@ def test_what_came_between_the_making_of_a_page_and_its_first_word_is_not_lost(h
     with late.expect_request("**/fleet.js"):
         late.goto(f"{house.url}/fleet", wait_until="commit")
     sent = send(house, 2)
-    until(lambda: late.evaluate("1") and held, 15, "the script was asked for")
+    until(lambda: late.evaluate("1") and held, 60, "the script was asked for")
     held[0].fulfill(body=KEEPS, content_type="text/javascript")
     late.wait_for_function("() => window.heard?.length >= 2")
     assert late.evaluate("window.heard") == sent

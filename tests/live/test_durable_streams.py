@@ -353,4 +353,4 @@ def test_many_waiting_reads_are_so_many_places(bus, alice, bob):
     assert (status, json.loads(body)["code"]) == (503, "too_many_streams")
     for one in held:
         one.__exit__(None, None, None)
-    until(lambda: ask(bus, bob, "GET", "/streams/out?offset=-1")[0] == 200, 20, "reading goes on")
+    until(lambda: ask(bus, bob, "GET", "/streams/out?offset=-1")[0] == 200, 60, "reading goes on")

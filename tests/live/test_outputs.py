@@ -120,7 +120,7 @@ def test_who_is_taken_out_of_a_session_waits_there_for_nothing(bus):
     path = f"/streams/{stream}?offset=now&live=long-poll"
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(bus.call, talk.tokens["paul"], "GET", path)
-        until(lambda: is_waiting(bus), 10, "the read waits")
+        until(lambda: is_waiting(bus), 60, "the read waits")
         talk.call("pia", "DELETE", "/participants/paul", None, 200)
         assert waiting.result(30)[0] == 404
 

@@ -105,26 +105,26 @@ def test_a_bus_that_is_killed_while_a_run_ends_hears_of_it_once(pair, bus, tmp_p
     gate, began = tmp_path / "gate", tmp_path / "began"
     cast = pair(f"touch {began}; while [ ! -e {gate} ]; do sleep 0.05; done; echo done")
     run_id = cast.start()
-    until(began.exists, 20, "it began")
+    until(began.exists, 60, "it began")
     bus.stop(signal.SIGKILL)
     gate.touch()
     entry = tmp_path / "node/state/runs" / f"{run_id}.json"
-    until(lambda: '"phase": "ended"' in entry.read_text(), 20, "it ended")
+    until(lambda: '"phase": "ended"' in entry.read_text(), 60, "it ended")
     bus.start()
     assert cast.await_end(run_id)["state"] == "completed"
     assert len(cast.results()) == 1
-    until(lambda: not entry.exists(), 20, "nothing of it is owed any more")
+    until(lambda: not entry.exists(), 60, "nothing of it is owed any more")
 
 
 def test_an_end_outlives_both_the_bus_and_the_watcher(pair, bus, tmp_path):
     gate, began = tmp_path / "gate", tmp_path / "began"
     cast = pair(f"touch {began}; while [ ! -e {gate} ]; do sleep 0.05; done; echo done")
     run_id = cast.start()
-    until(began.exists, 20, "it began")
+    until(began.exists, 60, "it began")
     bus.stop(signal.SIGKILL)
     gate.touch()
     entry = tmp_path / "node/state/runs" / f"{run_id}.json"
-    until(lambda: '"phase": "ended"' in entry.read_text(), 20, "it ended")
+    until(lambda: '"phase": "ended"' in entry.read_text(), 60, "it ended")
     cast.kill_watcher()
     bus.start()
     cast.watch()
@@ -135,7 +135,7 @@ def test_an_end_outlives_both_the_bus_and_the_watcher(pair, bus, tmp_path):
 def test_a_watcher_that_is_killed_in_mid_run_tells_of_it_when_it_is_back(pair, tmp_path):
     cast = pair(f"echo $$ >> {tmp_path}/pids; exec sleep 300")
     run_id = cast.start()
-    until((tmp_path / "pids").exists, 20, "it began")
+    until((tmp_path / "pids").exists, 60, "it began")
     cast.kill_watcher()
     cast.watch()
     shown = cast.await_end(run_id)
@@ -159,7 +159,7 @@ def test_a_run_at_its_limit_is_timed_out(pair):
 def test_a_cancel_ends_the_program(pair, tmp_path):
     cast = pair(f"echo $$ > {tmp_path}/pid; exec sleep 300")
     run_id = cast.start()
-    until((tmp_path / "pid").exists, 20, "it began")
+    until((tmp_path / "pid").exists, 60, "it began")
     cast.ask("ann", "POST", f"/api/runs/{run_id}/cancel", {})
     assert cast.await_end(run_id)["state"] == "cancelled"
     until(lambda: not lives((tmp_path / "pid").read_text()), 30, "the program is dead")

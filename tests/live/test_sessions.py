@@ -149,7 +149,7 @@ def test_an_agent_finds_in_its_inbox_where_it_was_said_and_answers_with_curl_alo
     )
     request.add_header("Authorization", f"Bearer {people['ann']}")
     request.add_header("Content-Type", "application/x-www-form-urlencoded")  # as curl does
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert json.loads(answer.read())["place"] == 2
     assert entries(bus, people["pia"], session)[-1]["body"] == "the sails, \u00e4nd"
     status, shown = bus.call(people["ann"], "GET", session)
@@ -222,7 +222,7 @@ def test_what_cannot_be_said_is_refused_and_leaves_nothing(bus, people):
         request = urllib.request.Request(url, body, headers, method="POST")
         request.add_header("Authorization", f"Bearer {people['pia']}")
         with pytest.raises(urllib.error.HTTPError) as refused, refused_closes(refused):
-            urllib.request.urlopen(request, timeout=20)
+            urllib.request.urlopen(request, timeout=60)
         assert entries(bus, people["pia"], session) == [], body
 
 

@@ -26,7 +26,7 @@ def test_a_send_waits_for_another_process_while_all_else_goes_on(house):
         assert not sending.ready()
         assert len(house.log("message")) == 1
         other.execute("ROLLBACK")
-        assert sending.get(timeout=10)["status"] == "accepted"
+        assert sending.get(timeout=60)["status"] == "accepted"
     assert len(house.log("message")) == 2
 
 
@@ -56,7 +56,7 @@ def test_what_is_refused_leaves_nothing_and_sinks_no_neighbour(house, refused, m
 
     commits = house.store.writer.commits
     group = [gevent.spawn(write, number) for number in range(3)]
-    gevent.joinall(group, timeout=10)
+    gevent.joinall(group, timeout=60)
     assert house.store.writer.commits == commits + 1
     assert [one.successful() for one in group] == [number != refused for number in range(3)]
     with house.store.read() as conn:
@@ -72,7 +72,7 @@ def test_a_close_waits_until_all_that_was_queued_is_on_disk(house):
     group = [gevent.spawn(write, number) for number in range(queued)]
     gevent.sleep(0)  # each has its place in the queue now
     house.store.writer.close()
-    gevent.joinall(group, timeout=10)
+    gevent.joinall(group, timeout=60)
     assert all(one.successful() for one in group)
     rows = engine.look(house.store.config.data_dir, "SELECT count(*) FROM meta WHERE key LIKE 'k%'")
     assert rows == [(queued,)]

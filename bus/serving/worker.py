@@ -164,6 +164,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 raise StopIteration
         finally:
             if self._mine.stream is None:
+                # First: one that is only read out is idle, and ends for a stop or who needs room.
                 self._end_request(sock)
                 if req.should_close():
                     read_out(req)

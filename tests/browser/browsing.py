@@ -6,8 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.conftest import until
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import (
+        APIResponse,
+        Browser,
+        BrowserContext,
+        ConsoleMessage,
+        Page,
+        Route,
+    )
 
     from tests.conftest import Bus
 
@@ -113,6 +122,39 @@ class Visits:
                 context.close()
         left = [said for said in self.complaints if not any(part in said for part in self.expected)]
         assert not left, f"the console must stay clean: {left}"
+
+
+HEAR = """async (kind) => {
+    const {on} = await import(document.querySelector('script[src$="live.js"]').src);
+    window.heard = [];
+    on(kind, (data) => window.heard.push(data));
+}"""
+
+
+def hear(page: Page, kind: str) -> None:
+    """Keep what a page is told of a kind from now on, as `window.heard`."""
+    page.evaluate(HEAR, kind)
+
+
+class HeldAnswer:
+    """What the bus answers first at a path: read at once, given to its page when that is told."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._page = page
+        self._held: list[tuple[Route, APIResponse]] = []
+        page.route(pattern, self._hold, times=1)
+
+    def _hold(self, route: Route) -> None:
+        self._held.append((route, route.fetch()))
+
+    def wait_read(self) -> None:
+        """Wait until the page has asked and the bus has answered."""
+        until(lambda: self._page.evaluate("1") and self._held, 60, "the page has asked")
+
+    def give(self) -> None:
+        """Let the page have it."""
+        route, answer = self._held[0]
+        route.fulfill(response=answer)
 
 
 def check_width(page: Page) -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import signal
 
 import pytest
+from browsing import hear
 from playwright.sync_api import expect
 
 from tests.conftest import until
 
 pytestmark = pytest.mark.browser
-KEEP = """async () => {
-    const {on} = await import(document.querySelector('script[src$="live.js"]').src);
-    window.heard = [];
-    on("message", (data, id) => window.heard.push(data.id));
-}"""
 KEEPS = """import {on} from "./live.js";
 window.heard = [];
-on("message", (data) => window.heard.push(data.id));"""
+on("message", (data) => window.heard.push(data));"""
 FALL_BACKS = {
     "shared worker": "",
     "leader": "delete window.SharedWorker",
@@ -37,6 +33,11 @@ def send(house, count=1):
         house.call("bob", "POST", "/api/send", {"to": "alice", "body": "hello"})["id"]
         for _ in range(count)
     ]
+
+
+def heard(page):
+    """Give the ids of the messages that a page was told of."""
+    return [one["id"] for one in page.evaluate("window.heard")]
 
 
 def tab(page, house):
@@ -61,11 +62,11 @@ def test_every_tab_hears_everything_once(house, visits, way):
     tabs = [page, tab(page, house), tab(page, house)]
     wait_live(*tabs)
     for one in tabs:
-        one.evaluate(KEEP)
+        hear(one, "message")
     sent = send(house, 5)
     for one in tabs:
         one.wait_for_function("(count) => window.heard.length >= count", arg=5)
-        assert one.evaluate("window.heard") == sent
+        assert heard(one) == sent
     assert streams_of(house) - before == (3 if way == "each its own" else 1)
 
 
@@ -77,11 +78,11 @@ def test_when_the_tab_that_leads_closes_another_goes_on(house, visits):
     wait_live(page)
     other = tab(page, house)
     wait_live(other)
-    other.evaluate(KEEP)
+    hear(other, "message")
     page.close()
     sent = send(house, 3)
     other.wait_for_function("() => window.heard.length >= 3")
-    assert other.evaluate("window.heard") == sent
+    assert heard(other) == sent
 
 
 def test_what_came_between_the_making_of_a_page_and_its_first_word_is_not_lost(house, sign_in):
@@ -95,14 +96,14 @@ def test_what_came_between_the_making_of_a_page_and_its_first_word_is_not_lost(h
     until(lambda: late.evaluate("1") and held, 60, "the script was asked for")
     held[0].fulfill(body=KEEPS, content_type="text/javascript")
     late.wait_for_function("() => window.heard?.length >= 2")
-    assert late.evaluate("window.heard") == sent
+    assert heard(late) == sent
 
 
 def test_a_network_that_goes_is_told_and_what_was_missed_comes_once(house, visits, sign_in):
     page = sign_in("alice")
     visits.expect_cut()
     wait_live(page)
-    page.evaluate(KEEP)
+    hear(page, "message")
     first = send(house)
     page.wait_for_function("() => window.heard.length === 1")
     page.context.set_offline(True)
@@ -112,18 +113,18 @@ def test_a_network_that_goes_is_told_and_what_was_missed_comes_once(house, visit
     page.context.set_offline(False)
     wait_live(page)
     page.wait_for_function("() => window.heard.length >= 4")
-    assert page.evaluate("window.heard") == first + missed
+    assert heard(page) == first + missed
 
 
 def test_a_bus_that_is_killed_comes_back_without_a_reload(house, visits, sign_in):
     page = sign_in("alice")
     visits.expect_cut()
     wait_live(page)
-    page.evaluate(KEEP)
+    hear(page, "message")
     house.bus.stop(signal.SIGKILL)
     expect(page.locator("#live")).to_contain_text("offline since")
     house.bus.start()
     sent = send(house, 2)
     wait_live(page)
     page.wait_for_function("() => window.heard.length >= 2")
-    assert page.evaluate("window.heard") == sent
+    assert heard(page) == sent

@@ -7,7 +7,7 @@ import signal
 import fleetlife as life
 import pytest
 import talklife as talk
-from browsing import PHONE
+from browsing import PHONE, HeldAnswer, hear
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -92,6 +92,22 @@ def test_what_broke_off_says_so(talkers, session, sign_in):
     expect(page.get_by_text("broke off")).to_be_visible()
     expect(page.get_by_text("no <b>model</b>")).to_be_visible()
     expect(page.get_by_text("as far as")).to_be_visible()
+
+
+def test_an_end_that_is_told_while_its_beginning_is_still_on_its_way_is_shown(
+    talkers, session, sign_in
+):
+    page = talk.show(sign_in("alice"), talkers, session)
+    wait_live(page)
+    hear(page, "entry")
+    asked = HeldAnswer(page, "**/entries?after=*")
+    stream = talk.begin_output(talkers, session, "anna")
+    page.wait_for_function("() => window.heard.length === 1")
+    asked.wait_read()
+    talk.end_output(talkers, session, "anna", stream, state="failed", reason="no model")
+    page.wait_for_function("() => window.heard.length === 2")
+    asked.give()
+    expect(page.get_by_text("broke off")).to_be_visible()
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with scripts", "without JavaScript"])

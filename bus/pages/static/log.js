@@ -44,24 +44,26 @@ export class Log {
     return this.list.querySelector(`#place-${place}`);
   }
 
-  // An entry was written or has changed.
+  // An entry was written or has changed. One that is still on its way here may have been read before
+  // its change: whether it is here is asked when what was begun before is done.
   heard(place) {
     const isNew = place > this.newest;
     this.newest = Math.max(this.newest, place);
-    if (!isNew && this.find(place)) return this.do(() => this.refresh(place));
-    return this.catchUp();
+    return this.do(() => (!isNew && this.find(place) ? this.refresh(place) : this.readOn()));
+  }
+
+  catchUp() {
+    return this.do(() => this.readOn());
   }
 
   // Read what is after the last entry here, unless its reader is elsewhere with much between.
-  catchUp() {
-    if (this.isBehind) return Promise.resolve(this.hear.moved());
-    return this.do(async () => {
-      do {
-        const page = await this.read(`after=${this.last}`);
-        if (!page.length) break;
-        this.put(page);
-      } while (this.isAtEnd && !this.isWhole);
-    });
+  async readOn() {
+    while (!this.isBehind) {
+      const page = await this.read(`after=${this.last}`);
+      if (!page.length) break;
+      this.put(page);
+      if (!this.isAtEnd || this.isWhole) break;
+    }
   }
 
   // Something may have changed that no event told of: what is after, and what had not ended.

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import PHONE, check_width
+from browsing import PHONE, HeldAnswer, check_width
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<b onmouseover=alert(1)>{{ 7*7 }}</b> [wakebus] done"
+KEEP_WHETHER_BACK = """id => {
+    const old = document.querySelector("#column-backlog");
+    window.wasBack = false;
+    new MutationObserver(() => { window.wasBack ||= Boolean(old.querySelector(`#${id}`)); })
+        .observe(old, {childList: true, subtree: true});
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +228,56 @@ def test_what_others_do_waits_while_somebody_writes_in_a_card(shop, sign_in):
     card(page, "half a word").get_by_text("Move to").click()
     in_column(page, "backlog", "added meanwhile").to_be_visible()
     assert status_of(shop, other) == "backlog"
+
+
+def test_a_card_does_not_jump_back_by_what_was_being_read_when_it_was_dropped(shop, sign_in):
+    task_id = add(shop, "no way back")
+    page = sign_in("alice")
+    open_board(page, shop)
+    read = HeldAnswer(page, "**/board")
+    add(shop, "news meanwhile")
+    read.wait_read()
+    drag(page, "no way back", "in_progress")
+    page.mouse.up()
+    in_column(page, "in_progress", "no way back").to_be_visible()
+    page.evaluate(KEEP_WHETHER_BACK, f"card-{task_id}")
+    read.give()
+    in_column(page, "backlog", "news meanwhile").to_be_visible()
+    in_column(page, "in_progress", "no way back").to_be_visible()
+    assert not page.evaluate("window.wasBack")
+
+
+def test_a_note_half_written_is_not_sent_with_a_move_that_nobody_chose(shop, visits, sign_in):
+    visits.expect_complaint("409")
+    task_id = add(shop, "chosen by nobody")
+    move(shop, "ann", task_id, "in_progress")
+    page = sign_in("alice")
+    page.goto(f"{shop.url}/board/{task_id}")
+    expect(page.locator("#live")).to_have_text("live")
+    page.locator(f"#note-{task_id}").fill("not yet")
+    move(shop, "ann", task_id, "review")
+    expect(page.get_by_role("heading", name="chosen by nobody")).to_contain_text("review")
+    page.get_by_role("button", name="Move chosen by nobody").click()
+    expect(page.get_by_role("alert")).to_contain_text("it is in review by now")
+    assert status_of(shop, task_id) == "review"
+
+
+def test_what_is_half_written_on_a_task_s_page_stays_when_others_write(shop, sign_in):
+    task_id = add(shop, "half written")
+    move(shop, "ann", task_id, "in_progress")
+    page = sign_in("alice")
+    page.goto(f"{shop.url}/board/{task_id}")
+    expect(page.locator("#live")).to_have_text("live")
+    page.get_by_label("To", exact=True).select_option("blocked")
+    note = page.locator(f"#note-{task_id}")
+    note.fill("the roofer is ill")
+    note.press("Home")
+    shop.call("ann", "POST", f"/api/tasks/{task_id}/notes", {"text": "half of it"})
+    expect(page.locator(".history")).to_contain_text("half of it")
+    expect(page.get_by_label("To", exact=True)).to_have_value("blocked")
+    expect(note).to_be_focused()
+    page.keyboard.type("I heard that ")
+    expect(note).to_have_value("I heard that the roofer is ill")
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with scripts", "without JavaScript"])

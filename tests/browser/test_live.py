@@ -14,6 +14,34 @@ pytestmark = pytest.mark.browser
 KEEPS = """import {on} from "./live.js";
 window.heard = [];
 on("message", (data) => window.heard.push(data));"""
+PUT_IN_ANEW = """async () => {
+    const {replace} = await import(document.querySelector('script[src$="live.js"]').src
+        .replace("live.js", "page.js"));
+    const made = (seen, untouched, choices) => {
+        const part = document.createElement("div");
+        part.innerHTML = `<details id="d"></details>
+            <form><input type="hidden" name="seen" value="${seen}"><input id="w" value="empty">
+                <input id="u" value="${untouched}">
+                <select id="c">${choices}</select><select id="v">${choices}</select></form>
+            <form><input type="hidden" name="seen" value="${seen}">
+                <input id="x" value="${untouched}"></form>`;
+        return part;
+    };
+    const old = made("old", "old", "<option>a<option>b<option>c");
+    document.body.append(old);
+    const at = (id) => old.querySelector(`#${id}`);
+    at("d").open = true;
+    at("w").value = "half a word";
+    at("c").value = "b";
+    at("v").value = "c";
+    replace(old, made("new", "new", "<option>a<option>b"));
+    const [form, other] = old.querySelectorAll("form");
+    return {
+        opened: at("d").open, written: at("w").value, "beside it": at("u").value,
+        chosen: at("c").value, vanished: at("v").value, seen: form.elements.seen.value,
+        "of another form": [other.elements.seen.value, at("x").value],
+    };
+}"""
 FALL_BACKS = {
     "shared worker": "",
     "leader": "delete window.SharedWorker",
@@ -128,3 +156,33 @@ def test_a_bus_that_is_killed_comes_back_without_a_reload(house, visits, sign_in
     wait_live(page)
     page.wait_for_function("() => window.heard.length >= 2")
     assert heard(page) == sent
+
+
+def test_news_whose_first_reading_is_refused_is_shown_a_little_later(house, visits, sign_in):
+    visits.expect_complaint("503")
+    page = sign_in("alice")
+    page.goto(f"{house.url}/messages")
+    wait_live(page)
+    refused = []
+
+    def refuse(route):
+        refused.append(route.request.url)
+        route.fulfill(status=503, body="busy")
+
+    page.route("**/messages", refuse, times=1)
+    [sent] = send(house)
+    expect(page.locator(f'a[href$="{sent}"]')).to_be_visible()
+    assert len(refused) == 1
+
+
+def test_what_somebody_has_begun_goes_with_the_part_that_is_put_in_anew(sign_in):
+    page = sign_in("alice")
+    assert page.evaluate(PUT_IN_ANEW) == {
+        "opened": True,
+        "written": "half a word",
+        "beside it": "old",
+        "chosen": "b",
+        "vanished": "a",
+        "seen": "old",
+        "of another form": ["new", "new"],
+    }

@@ -7,8 +7,10 @@ import signal
 import fleetlife as life
 import pytest
 import talklife as talk
-from browsing import PHONE, check_width
+from browsing import PHONE, HeldAnswer, check_width, hear
 from playwright.sync_api import expect
+
+from tests.conftest import until
 
 pytestmark = pytest.mark.browser
 SCRIPT = "<script>window.hit=1</script><img src=x onerror='window.hit=1'>{{7*7}}"
@@ -365,6 +367,54 @@ def test_who_is_in_it_and_its_state_change_from_the_side_and_show_everywhere(
         "bob": None,
         "anna": "mention",
     }
+
+
+def await_rule_of_anna(house, session, wake):
+    def has_come():
+        shown = house.call("alice", "GET", f"/api/sessions/{session}")
+        return any((one["name"], one["wake"]) == ("anna", wake) for one in shown["participants"])
+
+    until(has_come, 60, f"anna is woken by {wake}")
+
+
+def test_by_what_an_agent_is_woken_is_shown_as_it_is_and_not_as_it_was_chosen(
+    talkers, session, visits, sign_in
+):
+    visits.expect_complaint("ERR_FAILED")
+    page, other = [talk.show(sign_in(who), talkers, session) for who in ("alice", "bob")]
+    mine = page.get_by_label("anna is woken by")
+    page.route("**/wake", lambda route: route.abort(), times=1)
+    mine.select_option("mention")
+    mine.blur()
+    expect(page.locator("#trouble")).to_be_visible()
+    expect(mine).to_have_value("turn")
+    page.route("**/people", lambda route: route.abort())
+    for one, wake in ((page, "mention"), (other, "always")):
+        one.get_by_label("anna is woken by").select_option(wake)
+        one.get_by_label("anna is woken by").blur()
+        await_rule_of_anna(talkers, session, wake)
+    page.unroute("**/people")
+    talkers.call("bob", "PATCH", f"/api/sessions/{session}", {"title": "The great move"})
+    expect(page.get_by_role("heading", name="The great move")).to_be_visible()
+    expect(mine).to_have_value("always")
+
+
+def test_news_of_who_is_there_that_comes_while_it_is_being_asked_is_shown(
+    talkers, session, sign_in
+):
+    page = sign_in("alice")
+    page.add_init_script("window.setInterval = () => 0")  # so that nothing is asked by the clock
+    talk.show(page, talkers, session)
+    wait_live(page)
+    expect(page.locator("#people")).to_contain_text("anna")
+    hear(page, "session")
+    asked = HeldAnswer(page, "**/people")
+    talkers.call("bob", "POST", f"/api/sessions/{session}/participants", {"name": "ben"})
+    asked.wait_read()
+    talkers.call("bob", "PATCH", f"/api/sessions/{session}", {"title": "The great move"})
+    page.wait_for_function("() => window.heard.some((one) => one.title === 'The great move')")
+    asked.give()
+    expect(page.get_by_role("heading", name="The great move")).to_be_visible()
 
 
 def test_who_is_there_comes_and_goes_without_a_reload(talkers, session, sign_in):

@@ -131,6 +131,24 @@ def test_an_approval_is_answered_once_and_every_device_shows_it(
     assert (shown["answer"], shown["answered_by"]) == ("deny", "alice")
 
 
+def test_a_word_with_an_answer_is_kept_while_the_network_goes_and_comes(
+    talkers, session, visits, sign_in
+):
+    visits.expect_cut()
+    asked = {"title": "Go on?"}
+    talkers.call("anna", "POST", f"/api/sessions/{session}/approvals", asked)
+    page = talk.show(sign_in("alice"), talkers, session)
+    wait_live(page)
+    word = page.get_by_label("A word with the answer")
+    word.fill("if it rains")
+    page.context.set_offline(True)
+    expect(page.locator("#live")).to_contain_text("offline since")
+    page.locator("#place-1").evaluate("one => { one.dataset.isOld = 'yes'; }")
+    page.context.set_offline(False)
+    expect(page.locator("#place-1[data-is-old]")).to_have_count(0)
+    expect(word).to_have_value("if it rains")
+
+
 def test_whoever_was_not_asked_has_no_buttons(talkers, session, sign_in):
     asked = {"title": "Go on?", "who": ["bob"]}
     talkers.call("anna", "POST", f"/api/sessions/{session}/approvals", asked)

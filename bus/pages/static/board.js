@@ -2,7 +2,7 @@
 // where stands on each card, as the bus said it; the bus decides all the same, and its refusal is
 // shown in its own words. What others do comes in while nobody here is in the middle of something.
 import { on } from "./live.js";
-import { call, reread, soon } from "./page.js";
+import { call, reread, soon, waitWhile } from "./page.js";
 
 const board = document.querySelector("[data-board]");
 const announced = document.getElementById("announced");
@@ -11,31 +11,14 @@ const ask = document.getElementById("ask");
 const FAR_PX = 6;
 
 let held = null; // {card, from, moves: Map(status → needs a note), by: "keys" | "pointer", ...}
-let missed = false;
 
 const words = (status) => status.replaceAll("_", " ");
 const columnOf = (status) => document.getElementById(`column-${status}`);
 const titleOf = (card) => card.querySelector(".head a").textContent;
 const say = (text) => (announced.textContent = text);
 
-function busy() {
-  return held || ask.open || board.querySelector("details[open]");
-}
-
-function look() {
-  if (busy()) missed = true;
-  else soon();
-}
-
-function settle() {
-  if (missed && !busy()) {
-    missed = false;
-    soon();
-  }
-}
-
-for (const kind of ["task", "run", "gap"]) on(kind, look);
-board.addEventListener("toggle", settle, true);
+for (const kind of ["task", "run", "gap"]) on(kind, () => soon());
+waitWhile((column) => held || ask.open || column.querySelector("details[open], [aria-busy]"));
 
 // Grips are for scripts; a part that was read again has them hidden.
 const showGrips = () => {
@@ -90,7 +73,7 @@ async function drop(was) {
   if (note === null) {
     say(`${title} stays in ${words(from)}.`);
     focusOn(id);
-    return settle();
+    return;
   }
   card.setAttribute("aria-busy", "true");
   refused.hidden = true;
@@ -104,8 +87,7 @@ async function drop(was) {
     say(`Not moved. ${error.message}`);
   }
   card.removeAttribute("aria-busy");
-  missed = false;
-  await reread().catch(() => {});
+  await reread();
   focusOn(id);
 }
 
@@ -121,7 +103,7 @@ board.addEventListener("click", (event) => {
     const was = put();
     if (was.over) return void drop(was);
     say(`${titleOf(was.card)} stays in ${words(was.from)}.`);
-    return settle();
+    return;
   }
   lift(grip.closest(".card"), "keys");
   if (!held) return;
@@ -153,7 +135,6 @@ function leave() {
   if (!held) return;
   const was = put();
   say(`${titleOf(was.card)} stays in ${words(was.from)}.`);
-  settle();
 }
 
 addEventListener("keydown", (event) => event.key === "Escape" && leave());
@@ -189,7 +170,6 @@ board.addEventListener("pointerdown", (event) => {
     if (held?.by !== "pointer") return;
     const was = put();
     if (moved.type === "pointerup" && was.over) drop(was);
-    else settle();
   };
   const end = () => {
     removeEventListener("pointermove", track);

@@ -4,7 +4,7 @@ import { Compose } from "./compose.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 import { follow, followAgain } from "./outputs.js";
-import { make, part, person, replace, submit } from "./page.js";
+import { make, oneAtATime, part, person, replace, submit } from "./page.js";
 import { Reading } from "./reading.js";
 
 const $ = (id) => document.getElementById(id);
@@ -128,11 +128,7 @@ state(({ name }) => {
 addEventListener("focus", () => reading.look());
 
 // Who is there. Of people an event tells; of agents none, so it is asked for while somebody looks.
-let asking = null;
-function people() {
-  asking ??= showPeople().finally(() => (asking = null));
-  return asking;
-}
+const people = oneAtATime(showPeople);
 // What is told is steadier than what is asked: who only opens another page is not away.
 function showPresence({ who, online }) {
   const shown = $("people").querySelector(`li[data-name="${CSS.escape(who)}"] .presence`);
@@ -182,6 +178,7 @@ document.addEventListener("submit", async (event) => {
   } catch (error) {
     trouble.hidden = false;
     trouble.textContent = error.message;
+    if (form.querySelector("[data-sends]")) form.reset(); // to what was there before
   }
   await people();
 });

@@ -3,7 +3,7 @@
 // A place is a number, the next entry has the next one. So what is missing is always "all after the
 // last one here", whatever was the reason that it did not come: a cut, a sleep, a bus that began
 // again. Far entries are dropped where there are too many, and read again when one comes there.
-import { make, part } from "./page.js";
+import { exchange, make, part } from "./page.js";
 
 const MOST = 1500, KEPT = 1000; // entries in the page
 const PAGE = 100;
@@ -101,7 +101,7 @@ export class Log {
     const there = this.find(place);
     if (!now || !there || Number(now.dataset.place) !== place) return;
     if (now.dataset.stream && now.dataset.stream === there.dataset.stream) return; // read as it comes
-    this.still(() => there.replaceWith(now));
+    this.still(() => exchange(there, now, () => there.replaceWith(now)));
     this.settle(now);
     this.hear.came(now, true);
   }

@@ -3,12 +3,13 @@
 
 const facts = document.querySelector('meta[name="wakebus"]').dataset;
 export const person = facts.person;
+const ANSWER_MS = 30_000, AGAIN_MS = 3000, HANDS_MS = 500;
 
 // The address of one of the bus's own paths.
 export const at = (path) => facts.base + path;
 
 // Call the bus as this page. Gives the answer; throws what the bus says where it refuses.
-export async function call(method, path, body, headers = {}, signal = undefined) {
+export async function call(method, path, body, headers = {}, signal = AbortSignal.timeout(ANSWER_MS)) {
   const answer = await fetch(at(path), {
     method,
     signal,
@@ -30,7 +31,7 @@ const refusal = (answer, why) => Object.assign(new Error(why), { status: answer.
 
 // Give a part of a page, as nodes; throws where there is none.
 export async function part(path) {
-  const answer = await fetch(at(path), { cache: "no-store", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(30_000) });
+  const answer = await fetch(at(path), { cache: "no-store", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(ANSWER_MS) });
   if (answer.redirected) location.reload(); // to sign in
   const page = nodesOf(await answer.text());
   if (!answer.ok) throw refusal(answer, page.querySelector("main p")?.textContent ?? answer.statusText);
@@ -57,39 +58,74 @@ function nodesOf(html) {
   return new DOMParser().parseFromString(html, "text/html");
 }
 
-// Read this page again and put in each part marked `data-live` that has changed.
-let running = null;
-let wanted = false;
-export async function reread() {
-  if (running) {
-    wanted = true;
-    return running;
-  }
-  running = readOnce().finally(() => {
-    running = null;
-    if (wanted) soon();
-    wanted = false;
-  });
-  return running;
+// Give what does one thing at a time. Asked for meanwhile it is done once more, since what is just
+// being read may be older than what one was told; each gets the end of what began after it had asked.
+export function oneAtATime(what) {
+  let running = null, next = null;
+  const start = () => {
+    next = null;
+    return (running = what().finally(() => (running = null)));
+  };
+  return () => next ?? (running ? (next = running.then(start, start)) : start());
 }
+
+// Read this page again and put in each part marked `data-live` that has changed; what is just being
+// read is older than what was done here, and is not put in.
+export function reread() {
+  edition++;
+  return readAgain();
+}
+const readAgain = oneAtATime(readOnce);
+let edition = 0, isReading = false, isWanted = false;
 
 async function readOnce() {
   if (!document.querySelector("[data-live]")) return;
-  let text;
+  const began = Date.now(), mine = edition;
+  let text = "";
+  isReading = true;
   try {
-    const answer = await fetch(location.pathname + location.search, { cache: "no-store", headers: { Accept: "text/html" } });
+    const answer = await fetch(location.pathname + location.search, { cache: "no-store", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(ANSWER_MS) });
     if (answer.redirected) return location.reload(); // to sign in
-    if (!answer.ok) return;
-    text = await answer.text();
+    if (answer.status === 429 || answer.status >= 500) throw refusal(answer, answer.statusText);
+    if (answer.ok) text = await answer.text();
   } catch {
-    return; // No network; when the stream is back, the page is read again.
+    return later(AGAIN_MS * 2 ** Math.min(failures++, 5));
+  } finally {
+    isReading = false;
+    last = Date.now();
+    tookMs = last - began;
+    if (isWanted) soon();
+    isWanted = false;
   }
-  const fresh = nodesOf(text);
+  failures = 0;
+  clearTimeout(again);
+  if (text && mine === edition) putIn(nodesOf(text));
+}
+
+// What is in somebody's hands is left as it is, and comes when they have done with it.
+let isInHands = () => false;
+export const waitWhile = (check) => (isInHands = check);
+
+function putIn(fresh) {
+  const left = [];
   for (const part of document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(part.id);
-    if (now && contentOf(now) !== contentOf(part)) replace(part, now);
+    if (!now || contentOf(now) === contentOf(part)) continue;
+    if (isInHands(part)) left.push(part);
+    else replace(part, now);
   }
   showTimes();
+  if (left.length) whenFree(left);
+}
+
+function whenFree(parts) {
+  later(HANDS_MS, () => (parts.some((part) => part.isConnected && isInHands(part)) ? whenFree(parts) : soon()));
+}
+
+let again = 0, failures = 0;
+function later(ms, what = soon) {
+  clearTimeout(again);
+  again = setTimeout(what, ms);
 }
 
 // What a part says: its times are kept fresh here, so that they make no difference.
@@ -102,15 +138,46 @@ function contentOf(part) {
   return copy.innerHTML;
 }
 
-// Put a part in; who was on one of its buttons or links stays on that one.
+// Put a part in.
 export function replace(part, now) {
-  const active = part.contains(document.activeElement) ? document.activeElement : null;
-  const place = active && [...part.querySelectorAll("a, button, input, summary")].filter((one) => sameAs(one, active)).indexOf(active);
-  part.replaceChildren(...now.childNodes);
-  if (active) [...part.querySelectorAll("a, button, input, summary")].filter((one) => sameAs(one, active))[place]?.focus();
+  exchange(part, now, () => part.replaceChildren(...now.childNodes));
 }
 
+// Put something in the place of what it was before. A form that somebody has begun to fill in goes
+// with it as it is, also with which state of things it is about (`seen`); a choice that is sent as it
+// is made does not: of that the bus knows best. Who was on a button, link or field stays on that one.
+export function exchange(old, now, put) {
+  const active = old.contains(document.activeElement) ? document.activeElement : null;
+  for (const form of old.querySelectorAll("form")) {
+    const fields = [...form.querySelectorAll("input[id], textarea[id], select[id]:not([data-sends])")];
+    if (!fields.some(isFilledIn) && !fields.includes(active)) continue;
+    for (const one of fields) carryOver(one, sameId(now, one));
+    const same = fields.map((one) => sameId(now, one)?.form).find(Boolean);
+    if (same?.elements.seen) same.elements.seen.value = form.elements.seen.value;
+  }
+  for (const one of old.querySelectorAll("details[id]")) {
+    const same = sameId(now, one);
+    if (same) same.open = one.open;
+  }
+  const places = (part) => [...part.querySelectorAll("a, button, input, textarea, select, summary")].filter((one) => sameAs(one, active));
+  const goal = active && (sameId(now, active) ?? places(now)[places(old).indexOf(active)]);
+  put();
+  goal?.focus({ preventScroll: true });
+  if (goal?.type === "text" || goal?.type === "textarea") goal.setSelectionRange(active.selectionStart, active.selectionEnd);
+}
+
+const sameId = (part, { id }) => (id ? part.querySelector(`#${CSS.escape(id)}`) : null);
 const sameAs = (one, other) => one.tagName === other.tagName && one.textContent === other.textContent;
+
+function isFilledIn(one) {
+  if (one.tagName !== "SELECT") return one.value !== one.defaultValue;
+  return one.selectedIndex !== Math.max(0, [...one.options].findIndex((option) => option.defaultSelected));
+}
+
+function carryOver(one, same) {
+  const isThere = one.tagName !== "SELECT" || [...(same?.options ?? [])].some(({ value }) => value === one.value);
+  if (same && isThere) same.value = one.value;
+}
 
 // Read again, but not more than once in two seconds, whatever comes; where the bus has much to do
 // for it, less often, so that a page takes a twentieth of its time at most.
@@ -119,14 +186,11 @@ let last = 0;
 let tookMs = 0;
 export function soon() {
   if (timer) return;
-  const pauseMs = last + Math.max(2000, 20 * tookMs) - Date.now();
-  timer = setTimeout(async () => {
+  timer = setTimeout(() => {
     timer = 0;
-    const began = Date.now();
-    await reread();
-    last = Date.now();
-    tookMs = last - began;
-  }, Math.max(150, pauseMs));
+    if (isReading) isWanted = true;
+    else readAgain();
+  }, Math.max(150, last + Math.max(2000, 20 * tookMs) - Date.now()));
 }
 
 // Read again every so often while somebody looks, for what no event tells.

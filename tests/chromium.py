@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -22,26 +22,32 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
+DEBIAN = ("chromium-headless-shell", "chromium")
+"""The same engine; the first has no windows of its own, and takes half of the other's processor."""
 
 
 @contextmanager
 def driving() -> Iterator[Callable[..., Browser]]:
-    """Have Chromium started, or a program that starts it elsewhere: `start(path)`."""
+    """Have Chromium started, or by `start(elsewhere)` what that makes of its program's path."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not where no browser is asked
 
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        found = own if Path(own).exists() else shutil.which("chromium")
-        if found is None:
-            miss("Chromium: apt install chromium, or playwright install chromium")
+        found = find(playwright.chromium.executable_path)
 
-        def start(program: str | Path | None = None) -> Browser:
-            return playwright.chromium.launch(executable_path=program or found, args=list(FLAGS))
+        def start(elsewhere: Callable[[str], Path] | None = None) -> Browser:
+            program = elsewhere(found) if elsewhere else found
+            return playwright.chromium.launch(executable_path=program, args=list(FLAGS))
 
         yield start
 
 
-def miss(what: str) -> None:
+def find(own: str) -> str:
+    """Give Chromium's program: Playwright's own, or Debian's."""
+    found = next(filter(None, map(shutil.which, (own, *DEBIAN))), None)
+    return found or miss(f"Chromium: apt install {DEBIAN[0]}, or playwright install chromium")
+
+
+def miss(what: str) -> NoReturn:
     """Fail, or skip where nobody vouches for anything."""
     if os.environ.get("CI") or os.environ.get("WAKEBUS_LAB"):
         pytest.fail(f"not found: {what}")

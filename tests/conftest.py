@@ -298,7 +298,7 @@ def lab():
 
 @pytest.fixture(scope="session")
 def start_chromium():
-    """Start Chromium, or a program that starts it elsewhere: `start_chromium(path)`."""
+    """Start Chromium, or by `start_chromium(elsewhere)` what that makes of its program's path."""
     from tests.chromium import driving  # noqa: PLC0415 - not where no browser is asked
 
     with driving() as start:

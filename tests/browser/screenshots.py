@@ -23,8 +23,9 @@ import fleetlife as life
 from browsing import DESKTOP, PHONE, House, Visits
 from pastbus import PastBus
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.chromium import driving
 from tests.conftest import BIN, Bus
 
 if TYPE_CHECKING:
@@ -61,10 +62,7 @@ def main(folder: Path) -> None:
         life.listen(house, "boathouse").close()
         speaking = Speaking(house, team)
         stack.callback(speaking.end)
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = stack.enter_context(driving())()
         taken = [
             take(browser, house, team, folder, device, scheme)
             for device, scheme in product(DEVICES, ("light", "dark"))

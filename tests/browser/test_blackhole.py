@@ -73,7 +73,7 @@ def house(fleet, tmp_path_factory, made_data) -> Iterator[House]:
 @pytest.fixture
 def phone(fleet, house, tmp_path, start_chromium) -> Iterator[Visits]:
     """Browsers on another host than the bus's."""
-    browser = start_chromium(on_host(fleet, tmp_path))
+    browser = start_chromium(lambda program: on_host(fleet, tmp_path, program))
     visits = Visits(browser, house)
     visits.expect_cut()
     visits.expect_complaint("ERR_ABORTED")
@@ -83,13 +83,13 @@ def phone(fleet, house, tmp_path, start_chromium) -> Iterator[Visits]:
     browser.close()
 
 
-def on_host(fleet: Fleet, folder: Path) -> Path:
-    """Write a program that starts Chromium on a host's network; its wires to us are pipes."""
-    program = folder / "chromium"
-    words = " ".join(fleet.command("node1", "chromium"))
-    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-    program.chmod(0o755)
-    return program
+def on_host(fleet: Fleet, folder: Path, program: str) -> Path:
+    """Write a script that starts a program on a host's network; its wires to us are pipes."""
+    script = folder / "chromium"
+    words = " ".join(fleet.command("node1", program))
+    script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    script.chmod(0o755)
+    return script
 
 
 def test_nothing_is_missing_or_twice_after_a_network_that_took_everything_in_silence(

@@ -14,6 +14,8 @@ from tests.conftest import until
 
 pytestmark = pytest.mark.browser
 SCRIPT = "<script>window.hit=1</script><img src=x onerror='window.hit=1'>{{7*7}}"
+NO_CLOCK = "window.setInterval = () => 0"
+"""So that a page asks for nothing by the clock."""
 TOUCH = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
 
 
@@ -381,8 +383,14 @@ def test_by_what_an_agent_is_woken_is_shown_as_it_is_and_not_as_it_was_chosen(
     talkers, session, visits, sign_in
 ):
     visits.expect_complaint("ERR_FAILED")
-    page, other = [talk.show(sign_in(who), talkers, session) for who in ("alice", "bob")]
+    pages = page, other = sign_in("alice"), sign_in("bob")
+    page.add_init_script(NO_CLOCK)
+    for one in pages:
+        talk.show(one, talkers, session)
     mine = page.get_by_label("anna is woken by")
+    for title in ("Moving", "The move"):  # so that who is there is shown as it was read
+        talkers.call("bob", "PATCH", f"/api/sessions/{session}", {"title": title})
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
     page.route("**/wake", lambda route: route.abort(), times=1)
     mine.select_option("mention")
     mine.blur()
@@ -403,7 +411,7 @@ def test_news_of_who_is_there_that_comes_while_it_is_being_asked_is_shown(
     talkers, session, sign_in
 ):
     page = sign_in("alice")
-    page.add_init_script("window.setInterval = () => 0")  # so that nothing is asked by the clock
+    page.add_init_script(NO_CLOCK)
     talk.show(page, talkers, session)
     wait_live(page)
     expect(page.locator("#people")).to_contain_text("anna")
